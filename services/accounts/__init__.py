@@ -1,0 +1,1 @@
+"""Organizations, accounts, sessions and tokens."""

@@ -1,0 +1,208 @@
+"""The composition root: picks implementations, and mounts the chosen services."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+
+from services.accounts import api as accounts_api
+from services.accounts.service import AccountsService
+from services.chat.builtin import BuiltinChannel
+from services.desk.commands import Desk
+from services.desk.views import Viewer
+from services.engagement import api as engagement_api
+from services.engagement.activities import EngagementActivities
+from services.engagement.service import EngagementService
+from services.intake import api as intake_api
+from services.intake.relay import Relay
+from services.intake.service import IntakeService
+from services.kit.database import Database
+from services.kit.http import create_http
+from services.kit.service import Service
+from services.kit.settings import Settings
+from services.kit.temporal import connect, keep_working, reachable
+from services.lifecycle import api as lifecycle_api
+from services.lifecycle.activities import LifecycleActivities
+from services.lifecycle.reconcile import nudge_in_doubt
+from services.lifecycle.resources import CallProvider, ChannelProvider, ResourceProvider
+from services.lifecycle.service import LifecycleService
+from services.lifecycle.settings import LifecycleServiceSettings
+from services.lifecycle.stream import Tail
+from services.notify import api as notify_api
+from services.notify.activities import NotifyActivities
+from services.notify.channels.channel import Channel, ChannelName
+from services.notify.channels.chat import ChatChannel
+from services.notify.channels.inbox import InboxChannel
+from services.notify.channels.smtp import SmtpChannel
+from services.notify.rendering import Renderer
+from services.notify.service import NotifyService
+from services.notify.settings import SmtpSettings
+from services.store.answers import AnswerStore
+from services.web import pages
+from services.web.errors import render_problem
+from services.web.static_files import static_files
+from workflows.contracts import queues
+from workflows.definitions.incident import IncidentWorkflow
+from workflows.definitions.notification import NotificationWorkflow
+from workflows.domain.events import ResourceKind
+from workflows.gateway import IncidentGateway
+
+NAMES: Final = ("accounts", "intake", "engagement", "lifecycle", "notify", "web")
+"""Every service, as ``muster serve`` takes them."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Muster:
+    """The services of one process, over one database and one Temporal."""
+
+    settings: Settings
+    database: Database
+    client: Client
+    address: str | None
+    relay: Relay
+    tail: Tail
+    accounts: AccountsService
+    intake: IntakeService
+    engagement: EngagementService
+    lifecycle: LifecycleService
+    notify: NotifyService
+    services: dict[str, Service]
+
+
+async def assemble(settings: Settings, database: Database, address: str | None = None) -> Muster:
+    """Put everything together; nothing is started yet. ``address`` is Temporal's, when it is not in the environment."""
+    client = await connect(address)
+    gateway = IncidentGateway(client)
+    desk = Desk(database, gateway)
+    viewer = Viewer(settings.base_url)
+    platform = BuiltinChannel(database)
+    relay = Relay(database, gateway)
+    tail = Tail(database)
+    providers: dict[ResourceKind, ResourceProvider] = {ResourceKind.CHANNEL: ChannelProvider(platform, settings.base_url)}
+    if template := LifecycleServiceSettings().call_url_template:
+        providers[ResourceKind.CALL] = CallProvider(template)
+    smtp = SmtpSettings()
+    channels: dict[ChannelName, Channel] = {
+        ChannelName.EMAIL: SmtpChannel(smtp) if smtp.host else InboxChannel(database),
+        ChannelName.CHAT: ChatChannel(platform, "builtin", InboxChannel(database, ChannelName.CHAT)),
+    }
+    lifecycle = LifecycleActivities(database, gateway, providers)
+    engagement = EngagementActivities(database)
+    notify = NotifyActivities(database, Renderer(settings.base_url), channels)
+    services = (
+        Service("accounts", [accounts_api.router]),
+        Service("intake", [intake_api.reports, intake_api.router], lifespan=lambda: _running(relay.run)),
+        Service(
+            "engagement",
+            [engagement_api.router, engagement_api.commands],
+            queues.ENGAGEMENT,
+            activities=[engagement.evaluate],
+        ),
+        Service(
+            "lifecycle",
+            [lifecycle_api.router, lifecycle_api.commands],
+            queues.LIFECYCLE,
+            workflows=[IncidentWorkflow],
+            activities=[lifecycle.append_events, lifecycle.open_resource, lifecycle.hand_over_merged],
+            lifespan=lambda: _running(tail.run, lambda: nudge_in_doubt(database)),
+        ),
+        Service(
+            "notify",
+            [notify_api.router, notify_api.commands],
+            queues.NOTIFY,
+            workflows=[NotificationWorkflow],
+            activities=[notify.plan, notify.deliver],
+        ),
+        Service("web", pages.ROUTERS),
+    )
+    return Muster(
+        settings=settings,
+        database=database,
+        client=client,
+        address=address,
+        relay=relay,
+        tail=tail,
+        accounts=AccountsService(database),
+        intake=IntakeService(viewer, relay.wake),
+        engagement=EngagementService(database, desk),
+        lifecycle=LifecycleService(database, desk, viewer, platform),
+        notify=NotifyService(gateway),
+        services={service.name: service for service in services},
+    )
+
+
+def create_app(muster: Muster, only: Sequence[str] = NAMES) -> FastAPI:
+    """The HTTP application of the chosen services; while it is up, their workers run."""
+    chosen = [muster.services[name] for name in only]
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for service in chosen:
+                await stack.enter_async_context(service.lifespan())
+                if service.task_queue is not None:
+                    await stack.enter_async_context(_worker(muster.address, service))
+            yield
+
+    app = create_http(
+        [router for service in chosen for router in service.routers],
+        lifespan,
+        {"database": lambda: _answers(muster.database), "temporal": lambda: reachable(muster.client)},
+        render_problem if "web" in only else None,
+    )
+    app.state.database = muster.database
+    app.state.answers = AnswerStore()
+    app.state.authenticate = muster.accounts.authenticate
+    app.state.settings = muster.settings
+    app.state.tail = muster.tail
+    for name in ("accounts", "intake", "engagement", "lifecycle", "notify"):
+        setattr(app.state, name, getattr(muster, name))
+    if "web" in only:
+        app.mount("/static", static_files())
+    return app
+
+
+def _worker(address: str | None, service: Service) -> AbstractAsyncContextManager[None]:
+    queue = service.task_queue or ""
+
+    async def work() -> None:
+        await keep_working(address, queue, service.workflows, service.activities)
+
+    return _running(work)
+
+
+@asynccontextmanager
+async def _running(*jobs: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run these beside, until the block ends."""
+    tasks = [asyncio.create_task(job()) for job in jobs]
+    for task in tasks:
+        task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a background job ended with a fault", exc_info=error)
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        async with asyncio.timeout(2), database.read() as session:
+            await session.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The desk: where what people ask of an incident is admitted, or turned away, whichever service they asked."""

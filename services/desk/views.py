@@ -1,0 +1,120 @@
+"""How an incident is shown, by whichever service answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.desk.lookup import Person, people
+from services.kit.auth import Actor
+from services.kit.clock import now
+from workflows.domain.attributes import Choice
+from workflows.domain.events import Mode, Resource, ResourceKind, Visibility
+from workflows.domain.incident import IncidentState
+from workflows.domain.lifecycle import OVER, Status
+
+
+class Links(BaseModel):
+    """Where to go on with an incident."""
+
+    self: str
+    page: str
+    receipt: str
+    stream: str
+
+
+class StatusTime(BaseModel):
+    """A status, and when the incident last entered it."""
+
+    status: Status
+    at: datetime
+
+
+class IncidentView(BaseModel):
+    """An incident. ``duration_seconds`` runs from its beginning and stops at its end; ``version`` is its last event."""
+
+    id: str
+    reference: str
+    title: str
+    description: str
+    status: Status
+    type: Choice
+    severity: Choice
+    priority: Choice
+    tags: list[str]
+    project: Choice
+    mode: Mode
+    visibility: Visibility
+    commander: Person | None
+    reporter: Person
+    reported_at: datetime
+    started_at: datetime
+    stable_at: datetime | None
+    closed_at: datetime | None
+    duration_seconds: int
+    merged_into: str | None
+    lifecycle_version: int
+    status_times: list[StatusTime]
+    next_statuses: list[Status]
+    resources: list[Resource]
+    version: int
+    links: Links
+
+
+class Viewer:
+    """Shows incidents with links that begin with Muster's public address."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+
+    def links(self, slug: str, incident: str, reference: int) -> Links:
+        """Where to go on with an incident."""
+        api = f"{self._base_url}/api/v1/{slug}/incidents/{incident}"
+        page = f"{self._base_url}/{slug}/incidents/INC-{reference}"
+        return Links(self=api, page=page, receipt=f"{page}/receipt", stream=f"{api}/stream")
+
+    async def show(self, session: AsyncSession, actor: Actor, states: Sequence[IncidentState]) -> list[IncidentView]:
+        """Incidents as views, with one query for all the people in them."""
+        known = await people(session, [person for state in states for person in (state.commander, state.reporter)])
+        return [self._show(actor, state, known) for state in states]
+
+    def _show(self, actor: Actor, state: IncidentState, known: dict[str, Person]) -> IncidentView:
+        end = state.ended_at or now()
+        entered = sorted(state.stamps.items(), key=lambda stamp: stamp[1])
+        return IncidentView(
+            id=state.id,
+            reference=f"INC-{state.reference}",
+            title=state.attributes.title,
+            description=state.attributes.description,
+            status=state.status,
+            type=state.attributes.type,
+            severity=state.attributes.severity,
+            priority=state.attributes.priority,
+            tags=list(state.attributes.tags),
+            project=state.project,
+            mode=state.mode,
+            visibility=state.visibility,
+            commander=None if state.commander is None else known[state.commander],
+            reporter=known[state.reporter],
+            reported_at=state.reported_at,
+            started_at=state.started_at,
+            stable_at=state.stable_at,
+            closed_at=state.ended_at if state.status.category in OVER else None,
+            duration_seconds=max(0, int((end - state.started_at).total_seconds())),
+            merged_into=state.merged_into,
+            lifecycle_version=state.lifecycle.version,
+            status_times=[StatusTime(status=state.lifecycle.status(name), at=at) for name, at in entered],
+            next_statuses=list(state.reachable()),
+            resources=[state.resources[kind] for kind in ResourceKind],
+            version=state.seq,
+            links=self.links(actor.slug, state.id, state.reference),
+        )
+
+
+def roles(individual: str, commander: str | None, reporter: str) -> list[str]:
+    """What a participant is in an incident."""
+    return [
+        *(["commander"] if individual == commander else []),
+        *(["reporter"] if individual == reporter else []),
+    ] or ["participant"]

@@ -1,0 +1,191 @@
+"""Contacts, participants and the reasons, by HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.engagement import contacts
+from services.engagement.schemas import (
+    EngagementView,
+    Going,
+    IndividualChanges,
+    IndividualView,
+    NewIndividual,
+    NewParticipant,
+    ParticipantView,
+    TermsBody,
+    WhyView,
+)
+from services.engagement.service import EngagementService
+from services.kit.auth import CurrentActor
+from services.kit.conditions import IfMatch, set_etag
+from services.kit.paging import After, Page, PageSize, Pagination
+from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
+from workflows.domain.events import Departure
+
+router = APIRouter(prefix="/api/v1/{org}", tags=["engagement"], route_class=Route)
+commands = APIRouter(prefix="/api/v1/{org}/incidents/{incident}", tags=["engagement"], route_class=CommandRoute)
+
+
+def _service(request: Request) -> EngagementService:
+    service: EngagementService = request.app.state.engagement
+    return service
+
+
+Engagement = Annotated[EngagementService, Depends(_service)]
+Search = Annotated[str | None, Query(max_length=200)]
+
+
+@router.get("/individuals")
+async def list_individuals(
+    session: CurrentSession, actor: CurrentActor, q: Search = None, after: After = None, page_size: PageSize = 25
+) -> Page[IndividualView]:
+    """Individuals by name; ``q`` is looked for in names, addresses and terms."""
+    return await contacts.list_individuals(session, actor, q, after, page_size)
+
+
+@router.post("/individuals", status_code=201)
+async def create_individual(
+    session: CurrentSession, actor: CurrentActor, body: NewIndividual, response: Response
+) -> IndividualView:
+    """Add an individual, with terms."""
+    made = await contacts.create_individual(session, actor, body)
+    response.headers["Location"] = f"/api/v1/{actor.slug}/individuals/{made.id}"
+    set_etag(response, made.version)
+    return made
+
+
+@router.get("/individuals/{individual}")
+async def get_individual(session: CurrentSession, individual: str, response: Response) -> IndividualView:
+    """One individual."""
+    found = await contacts.get_individual(session, individual)
+    set_etag(response, found.version)
+    return found
+
+
+@router.patch("/individuals/{individual}")
+async def change_individual(
+    session: CurrentSession,
+    actor: CurrentActor,
+    individual: str,
+    body: IndividualChanges,
+    version: IfMatch,
+    response: Response,
+) -> IndividualView:
+    """Change an individual's name, address, or whether they are engaged at all."""
+    changed = await contacts.change_individual(session, actor, individual, body, version)
+    set_etag(response, changed.version)
+    return changed
+
+
+@router.delete("/individuals/{individual}", status_code=204)
+async def delete_individual(session: CurrentSession, actor: CurrentActor, individual: str, version: IfMatch) -> None:
+    """Deactivate an individual: past incidents keep their names."""
+    await contacts.deactivate(session, actor, individual, version)
+
+
+@router.put("/individuals/{individual}/terms")
+async def put_terms(
+    session: CurrentSession,
+    actor: CurrentActor,
+    individual: str,
+    body: TermsBody,
+    version: IfMatch,
+    response: Response,
+) -> IndividualView:
+    """Set an individual's terms and phrases."""
+    changed = await contacts.put_terms(session, actor, individual, body.terms, version)
+    set_etag(response, changed.version)
+    return changed
+
+
+@router.get("/incidents/{incident}/participants")
+async def list_participants(
+    session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str
+) -> Page[ParticipantView]:
+    """Everyone who is or was in the incident."""
+    found = await engagement.participants(session, actor, incident)
+    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+
+
+@router.get("/incidents/{incident}/engagements")
+async def list_engagements(
+    session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str
+) -> Page[EngagementView]:
+    """Why each person was engaged: the term and its version, the attribute, and the span that matched."""
+    found = await engagement.engagements(session, actor, incident)
+    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+
+
+@router.get("/incidents/{incident}/engagements/why")
+async def why(session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str, individual: str) -> WhyView:
+    """Why a person is, or is not, in the incident."""
+    return await engagement.why(session, actor, incident, individual)
+
+
+async def _answer(request: Request, engagement: EngagementService, individual: str) -> ParticipantView:
+    actor = request.state.actor
+    async with request.app.state.database.read(actor.organization) as session:
+        found = await engagement.participants(session, actor, request.path_params["incident"])
+    return next(participant for participant in found if participant.individual.id == individual)
+
+
+@commands.post("/participants", status_code=201)
+async def add_participant(
+    request: Request,
+    actor: CurrentActor,
+    engagement: Engagement,
+    incident: str,
+    body: NewParticipant,
+    command_id: CommandId,
+) -> ParticipantView:
+    """Bring a person in by hand; also someone who went."""
+    await engagement.add(actor, incident, body.individual, command_id)
+    return await _answer(request, engagement, body.individual)
+
+
+@commands.delete("/participants/{individual}", status_code=204)
+async def remove_participant(
+    actor: CurrentActor, engagement: Engagement, incident: str, individual: str, command_id: CommandId
+) -> None:
+    """Remove a person; the same match will not bring them back."""
+    await engagement.leave(actor, incident, individual, Departure.REMOVED, command_id)
+
+
+@commands.post("/join")
+async def join(
+    request: Request, actor: CurrentActor, engagement: Engagement, incident: str, command_id: CommandId
+) -> ParticipantView:
+    """Take part oneself. Joining twice is joining once."""
+    await engagement.join(actor, incident, command_id)
+    return await _answer(request, engagement, actor.individual)
+
+
+@commands.post("/leave")
+async def leave(
+    request: Request,
+    actor: CurrentActor,
+    engagement: Engagement,
+    incident: str,
+    command_id: CommandId,
+    body: Going | None = None,
+) -> ParticipantView:
+    """Take part no longer."""
+    reason = body.reason if body else None
+    await engagement.leave(actor, incident, actor.individual, Departure.LEFT, command_id, reason)
+    return await _answer(request, engagement, actor.individual)
+
+
+@commands.post("/not-relevant")
+async def not_relevant(
+    request: Request,
+    actor: CurrentActor,
+    engagement: Engagement,
+    incident: str,
+    command_id: CommandId,
+    body: Going | None = None,
+) -> ParticipantView:
+    """Say that one was engaged without need; that also tells how good the match was."""
+    reason = body.reason if body else None
+    await engagement.leave(actor, incident, actor.individual, Departure.NOT_RELEVANT, command_id, reason)
+    return await _answer(request, engagement, actor.individual)

@@ -1,0 +1,168 @@
+"""Individuals and their terms (E1)."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.desk.lookup import find_individual
+from services.engagement import repository
+from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
+from services.kit.auth import Actor
+from services.kit.clock import now
+from services.kit.errors import Forbidden, Invalid, VersionConflict
+from services.kit.ids import new_id
+from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.store.contacts import Individual, TermRow
+from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.text import normalise
+
+
+async def list_individuals(
+    session: AsyncSession, actor: Actor, q: str | None = None, after: str | None = None, page_size: int = 25
+) -> Page[IndividualView]:
+    """A page of the organization's individuals, by name."""
+    scope = f"individuals {actor.organization} {q or ''}"
+    position = None
+    if after is not None:
+        name, individual = decode_after(scope, after, 2)
+        position = (name, individual)
+    rows = await repository.list_individuals(session, q, position, page_size + 1)
+    shown = rows[:page_size]
+    following = encode_after(scope, [shown[-1].name, shown[-1].id]) if len(rows) > page_size else None
+    return Page(data=await views(session, shown), pagination=Pagination(after=following, page_size=page_size))
+
+
+async def get_individual(session: AsyncSession, individual: str) -> IndividualView:
+    """One individual.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return (await views(session, [await find_individual(session, individual)]))[0]
+
+
+async def create_individual(session: AsyncSession, actor: Actor, new: NewIndividual) -> IndividualView:
+    """Add an individual with terms.
+
+    Raises:
+        Forbidden: only administrators keep the contacts.
+        Invalid: ``email_taken``.
+    """
+    _require_editor(actor, None)
+    await _require_free(session, new.email)
+    row = Individual(
+        id=new_id(),
+        organization_id=actor.organization,
+        name=new.name,
+        email=new.email,
+        active=new.active,
+        version=1,
+        created_at=now(),
+    )
+    session.add(row)
+    await session.flush()
+    await _replace_terms(session, row, new.terms)
+    return (await views(session, [row]))[0]
+
+
+async def change_individual(
+    session: AsyncSession, actor: Actor, individual: str, changes: IndividualChanges, version: int | None = None
+) -> IndividualView:
+    """Change name, address, or whether the individual is still to be engaged.
+
+    Raises:
+        NotFound, Forbidden, VersionConflict, Invalid: see there.
+    """
+    row = await _to_edit(session, actor, individual, version)
+    if changes.email is not None:
+        await _require_free(session, changes.email, row.id)
+    for name, value in changes.model_dump(exclude_none=True).items():
+        setattr(row, name, value)
+    row.version += 1
+    return (await views(session, [row]))[0]
+
+
+async def put_terms(
+    session: AsyncSession, actor: Actor, individual: str, terms: Sequence[str], version: int | None = None
+) -> IndividualView:
+    """Put these terms in place of the ones before. A term that stays keeps its id; spelt differently, it gets a new version.
+
+    Raises:
+        NotFound, Forbidden, VersionConflict: see there.
+    """
+    row = await _to_edit(session, actor, individual, version)
+    await _replace_terms(session, row, terms)
+    row.version += 1
+    return (await views(session, [row]))[0]
+
+
+async def deactivate(session: AsyncSession, actor: Actor, individual: str, version: int | None = None) -> None:
+    """Take an individual out of engagement. Their part in past incidents stays readable, so nothing is deleted.
+
+    Raises:
+        NotFound, Forbidden, VersionConflict: see there.
+    """
+    row = await _to_edit(session, actor, individual, version)
+    row.active = False
+    row.version += 1
+
+
+async def views(session: AsyncSession, rows: Sequence[Individual]) -> list[IndividualView]:
+    """How individuals are shown, with their terms."""
+    terms = await repository.terms_of(session, [row.id for row in rows])
+    return [
+        IndividualView(
+            id=row.id,
+            name=row.name,
+            email=row.email,
+            active=row.active,
+            terms=[term.phrase for term in terms[row.id]],
+            term_details=[TermView(id=term.id, phrase=term.phrase, version=term.version) for term in terms[row.id]],
+            version=row.version,
+        )
+        for row in rows
+    ]
+
+
+async def _replace_terms(session: AsyncSession, row: Individual, phrases: Sequence[str]) -> None:
+    present = {term.normalised: term for term in (await repository.terms_of(session, [row.id]))[row.id]}
+    wanted = {normalise(phrase): phrase for phrase in reversed(phrases)}
+    for normalised, term in present.items():
+        if normalised not in wanted:
+            await session.delete(term)
+        elif term.phrase != wanted[normalised]:
+            term.phrase, term.version = wanted[normalised], term.version + 1
+    for normalised, phrase in reversed(wanted.items()):
+        if normalised not in present:
+            session.add(
+                TermRow(
+                    id=new_id(),
+                    organization_id=row.organization_id,
+                    individual_id=row.id,
+                    phrase=phrase,
+                    normalised=normalised,
+                    words=len(normalised.split()),
+                    version=1,
+                    created_at=now(),
+                )
+            )
+    await session.flush()
+
+
+async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version: int | None) -> Individual:
+    row = await find_individual(session, individual)
+    _require_editor(actor, row.id)
+    if version is not None and version != row.version:
+        raise VersionConflict
+    return row
+
+
+def _require_editor(actor: Actor, individual: str | None) -> None:
+    if individual == actor.individual or allowed(Subject(role=actor.role), Action.EDIT_CONTACTS):
+        return
+    raise Forbidden("Only administrators keep the contacts; you can change your own entry.", "contacts_not_yours")
+
+
+async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:
+    if await repository.email_taken(session, email, other_than):
+        raise Invalid.of("email", "email_taken", "Another individual has this address. Change that one instead.")

@@ -1,0 +1,97 @@
+"""What the engagement service asks of the store."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.contacts import Individual, TermRow
+from services.store.incidents import EvaluationRow, ParticipantRow
+from workflows.domain.attributes import Attributes
+from workflows.domain.engagement import Match, Term, candidates, match
+
+_CHUNK = 2_000
+"""Phrases looked up by one statement: well under both databases' limit of parameters."""
+
+
+async def find_matches(session: AsyncSession, attributes: Attributes) -> list[Match]:
+    """The active people whose terms occur in the attributes: looked up by index, phrase by phrase of the text."""
+    longest = await session.scalar(select(func.max(TermRow.words))) or 0
+    # Taking a long text apart is work for a processor: not on the loop that answers requests.
+    wanted = iter(sorted(await asyncio.to_thread(candidates, attributes, longest)))
+    terms: list[Term] = []
+    while chunk := list(islice(wanted, _CHUNK)):
+        terms += await _terms(session, chunk)
+    return await asyncio.to_thread(match, attributes, terms)
+
+
+async def _terms(session: AsyncSession, phrases: Sequence[str]) -> list[Term]:
+    query = (
+        select(TermRow.id, TermRow.version, TermRow.individual_id, TermRow.normalised)
+        .join(Individual, Individual.id == TermRow.individual_id)
+        .where(TermRow.normalised.in_(phrases), Individual.active)
+    )
+    rows = await session.execute(query)
+    return [Term(id=row[0], version=row[1], individual=row[2], normalised=row[3]) for row in rows]
+
+
+async def participant_ids(session: AsyncSession, incident: str) -> set[str]:
+    """Everyone who is or was in the incident."""
+    query = select(ParticipantRow.individual_id).where(ParticipantRow.incident_id == incident)
+    return set(await session.scalars(query))
+
+
+async def participants(session: AsyncSession, incident: str) -> Sequence[tuple[ParticipantRow, Individual]]:
+    """Everyone who is or was in the incident, as they came."""
+    query = (
+        select(ParticipantRow, Individual)
+        .join(Individual, Individual.id == ParticipantRow.individual_id)
+        .where(ParticipantRow.incident_id == incident)
+        .order_by(ParticipantRow.engaged_at, Individual.name, Individual.id)
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
+async def evaluations(session: AsyncSession, incident: str) -> Sequence[EvaluationRow]:
+    """When engagement was evaluated for an incident, the latest first."""
+    query = select(EvaluationRow).where(EvaluationRow.incident_id == incident).order_by(EvaluationRow.attributes_seq.desc())
+    return (await session.scalars(query)).all()
+
+
+async def list_individuals(
+    session: AsyncSession, q: str | None, after: tuple[str, str] | None, limit: int
+) -> Sequence[Individual]:
+    """Individuals by name, from behind ``after`` (name and id); ``q`` is looked for in names, addresses and terms."""
+    query = select(Individual).order_by(Individual.name, Individual.id).limit(limit)
+    if q:
+        having = select(TermRow.individual_id).where(TermRow.phrase.icontains(q, autoescape=True))
+        query = query.where(
+            or_(
+                Individual.name.icontains(q, autoescape=True),
+                Individual.email.icontains(q, autoescape=True),
+                Individual.id.in_(having),
+            )
+        )
+    if after is not None:
+        query = query.where(tuple_(Individual.name, Individual.id) > after)
+    return (await session.scalars(query)).all()
+
+
+async def terms_of(session: AsyncSession, individuals: Iterable[str]) -> dict[str, list[TermRow]]:
+    """The terms of some individuals, as they were typed, in one query."""
+    ids = list(individuals)
+    found: dict[str, list[TermRow]] = {individual: [] for individual in ids}
+    query = select(TermRow).where(TermRow.individual_id.in_(ids)).order_by(TermRow.created_at, TermRow.id)
+    for row in await session.scalars(query):
+        found[row.individual_id].append(row)
+    return found
+
+
+async def email_taken(session: AsyncSession, email: str, other_than: str | None = None) -> bool:
+    """Whether another individual of the organization has this address, however it is cased."""
+    query = select(Individual.id).where(func.lower(Individual.email) == email.lower())
+    if other_than is not None:
+        query = query.where(Individual.id != other_than)
+    return await session.scalar(query.limit(1)) is not None

@@ -1,0 +1,128 @@
+"""What the engagement API takes and shows."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.desk.lookup import Person
+from workflows.domain.attributes import Text
+from workflows.domain.engagement import Evidence
+from workflows.domain.text import MAX_PHRASE_WORDS, normalise
+
+MAX_TERMS: Final = 200
+_EMAIL: Final = re.compile(r"[^@\s<>\"(),:;\\\[\]]+@[^@\s<>\"(),:;\\\[\]]+")
+
+
+def _address(text: str) -> str:
+    if not _EMAIL.fullmatch(text) or not text.isprintable():
+        raise ValueError("is not an e-mail address like ana@example.org")
+    return text
+
+
+def _phrase(text: str) -> str:
+    words = normalise(text).split()
+    if not words:
+        raise ValueError("has no word in it")
+    if len(words) > MAX_PHRASE_WORDS:
+        raise ValueError(f"has {len(words)} words; a term or phrase has at most {MAX_PHRASE_WORDS}")
+    return text
+
+
+Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Email = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=320), AfterValidator(_address)]
+TermText = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_phrase)]
+Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS)]
+
+
+class Body(BaseModel):
+    """A request's body: a field that is not known is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewIndividual(Body):
+    """Someone who can be engaged."""
+
+    name: Name
+    email: Email
+    terms: Terms = []
+    active: bool = True
+
+
+class IndividualChanges(Body):
+    """What is to change about an individual."""
+
+    name: Name | None = None
+    email: Email | None = None
+    active: bool | None = None
+
+
+class TermsBody(Body):
+    """All the terms of an individual, in place of the ones before."""
+
+    terms: Terms
+
+
+class TermView(BaseModel):
+    """A term as it was typed."""
+
+    id: str
+    phrase: str
+    version: int
+
+
+class IndividualView(BaseModel):
+    """An individual. ``terms`` are the phrases; ``term_details`` have their ids and versions, which evidence refers to."""
+
+    id: str
+    name: str
+    email: str
+    active: bool
+    terms: list[str]
+    term_details: list[TermView]
+    version: int
+
+
+class ParticipantView(BaseModel):
+    """A person's participation."""
+
+    individual: Person
+    roles: list[str]
+    state: Literal["engaged", "joined", "left", "removed"]
+    joined_at: datetime
+    left_reason: str | None
+    evidence: list[Evidence]
+
+
+class EngagementView(BaseModel):
+    """Why a person was engaged."""
+
+    individual: Person
+    state: Literal["engaged", "joined", "left", "removed"]
+    at: datetime
+    evidence: list[Evidence]
+
+
+class WhyView(BaseModel):
+    """Why a person is, or is not, in an incident: in words, with the evidence or the terms that did not occur."""
+
+    individual: Person
+    engaged: bool
+    reason: str
+    explanation: str
+    evidence: list[Evidence]
+    terms: list[str]
+
+
+class NewParticipant(Body):
+    """Someone to bring in."""
+
+    individual: str
+
+
+class Going(Body):
+    """Why someone goes."""
+
+    reason: Annotated[Text, StringConstraints(max_length=1000)] | None = None

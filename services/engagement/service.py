@@ -1,0 +1,180 @@
+"""Who takes part in an incident, and why (E5, E6)."""
+
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.desk.commands import Desk
+from services.desk.lookup import Person, find_incident, find_individual
+from services.desk.views import roles
+from services.engagement import repository
+from services.engagement.schemas import EngagementView, ParticipantView, WhyView
+from services.kit.auth import Actor
+from services.kit.database import Database
+from services.kit.errors import Conflict
+from services.store.contacts import Individual
+from services.store.incidents import Incident, ParticipantRow
+from workflows.domain.commands import Add, Leave
+from workflows.domain.engagement import Evidence, EvidenceKind, Match, Term, match
+from workflows.domain.events import Departure
+from workflows.domain.incident import IncidentState
+
+State = Literal["engaged", "joined", "left", "removed"]
+
+_GONE = {
+    Departure.LEFT: "left the incident",
+    Departure.REMOVED: "was removed from the incident",
+    Departure.NOT_RELEVANT: "said that the incident is not relevant to them",
+}
+
+
+class EngagementService:
+    """Participation, by people and by matching."""
+
+    def __init__(self, database: Database, desk: Desk) -> None:
+        self._database = database
+        self._desk = desk
+
+    async def participants(self, session: AsyncSession, actor: Actor, reference: str) -> list[ParticipantView]:
+        """Everyone who is or was in an incident.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        incident = await find_incident(session, actor, reference)
+        found = await repository.participants(session, incident.id)
+        return [_participant(row, person, incident) for row, person in found]
+
+    async def engagements(self, session: AsyncSession, actor: Actor, reference: str) -> list[EngagementView]:
+        """Why each person was engaged, in the order they came.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        incident = await find_incident(session, actor, reference)
+        found = await repository.participants(session, incident.id)
+        return [
+            EngagementView(individual=_person(person), state=_state(row), at=row.engaged_at, evidence=_evidence(row))
+            for row, person in found
+        ]
+
+    async def why(self, session: AsyncSession, actor: Actor, reference: str, individual: str) -> WhyView:
+        """Why a person is, or is not, in an incident.
+
+        Raises:
+            NotFound: no such incident for this actor, or no such individual.
+        """
+        incident = await find_incident(session, actor, reference)
+        person = await find_individual(session, individual)
+        row = await session.get(ParticipantRow, (incident.id, person.id))
+        terms = (await repository.terms_of(session, [person.id]))[person.id]
+        state = IncidentState.model_validate(incident.state)
+        if row is not None:
+            reason, explanation = _why_in(row, person)
+        else:
+            looked_up = [Term(id=t.id, version=t.version, individual=person.id, normalised=t.normalised) for t in terms]
+            matches = match(state.attributes, looked_up)
+            evaluated = await repository.evaluations(session, incident.id)
+            looked = bool(evaluated) and evaluated[0].attributes_seq >= state.attributes_seq
+            reason, explanation = _why_not(person, bool(terms), bool(matches), looked, state.over)
+        return WhyView(
+            individual=_person(person),
+            engaged=row is not None and row.departed is None,
+            reason=reason,
+            explanation=explanation,
+            evidence=[] if row is None else _evidence(row),
+            terms=[term.phrase for term in terms],
+        )
+
+    async def add(self, actor: Actor, reference: str, individual: str, command_id: str) -> None:
+        """Bring a person in by hand; also someone who went.
+
+        Raises:
+            NotFound, Conflict: no such person or incident; the person is no longer active, or the incident is over.
+            Pending, Unavailable: see ``Desk.command``.
+        """
+        async with self._database.read(actor.organization) as session:
+            person = await find_individual(session, individual)
+        if not person.active:
+            raise Conflict(f"{person.name} is no longer active. Make the contact active again first.", "individual_inactive")
+        evidence = Evidence(kind=EvidenceKind.MANUAL, text=f"added by {actor.name}")
+        await self._bring(actor, reference, person.id, evidence, command_id)
+
+    async def join(self, actor: Actor, reference: str, command_id: str) -> None:
+        """Join an incident one can see.
+
+        Raises:
+            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
+        """
+        evidence = Evidence(kind=EvidenceKind.SELF_JOIN, text="joined")
+        await self._bring(actor, reference, actor.individual, evidence, command_id)
+
+    async def leave(
+        self, actor: Actor, reference: str, individual: str, how: Departure, command_id: str, reason: str | None = None
+    ) -> None:
+        """End a person's participation; the same match will not bring them back (E5).
+
+        Raises:
+            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
+        """
+        await self._desk.command(
+            actor,
+            reference,
+            lambda _: Leave(command_id=command_id, actor=actor.individual, individual=individual, how=how, reason=reason or None),
+        )
+
+    async def _bring(self, actor: Actor, reference: str, individual: str, evidence: Evidence, command_id: str) -> None:
+        person = Match(individual=individual, evidence=(evidence,), roles=("participant",))
+        joined = evidence.kind is EvidenceKind.SELF_JOIN
+        await self._desk.command(
+            actor,
+            reference,
+            lambda _: Add(command_id=command_id, actor=actor.individual, match=person, joined=joined),
+        )
+
+
+def _participant(row: ParticipantRow, person: Individual, incident: Incident) -> ParticipantView:
+    return ParticipantView(
+        individual=_person(person),
+        roles=roles(person.id, incident.commander_id, incident.reporter_id),
+        state=_state(row),
+        joined_at=row.engaged_at,
+        left_reason=row.departed_reason,
+        evidence=_evidence(row),
+    )
+
+
+def _person(person: Individual) -> Person:
+    return Person(id=person.id, name=person.name, email=person.email)
+
+
+def _evidence(row: ParticipantRow) -> list[Evidence]:
+    return [Evidence.model_validate(piece) for piece in row.evidence]
+
+
+def _state(row: ParticipantRow) -> State:
+    if row.departed is not None:
+        return "removed" if row.departed == Departure.REMOVED else "left"
+    return "joined" if row.joined else "engaged"
+
+
+def _why_in(row: ParticipantRow, person: Individual) -> tuple[str, str]:
+    if row.departed is None:
+        return "engaged", f"{person.name} is in the incident."
+    departure = Departure(row.departed)
+    return departure.value, f"{person.name} {_GONE[departure]}, so no match brings them in again."
+
+
+def _why_not(person: Individual, has_terms: bool, matches: bool, looked: bool, over: bool) -> tuple[str, str]:
+    name = person.name
+    if not person.active:
+        return "inactive", f"{name} is not active, and only active people are engaged."
+    if not has_terms:
+        return "no_terms", f"{name} has no terms, so nothing in an incident can match."
+    if not matches:
+        return "no_match", f"None of {name}'s terms occurs in the title, description, type, severity, priority or tags."
+    if over:
+        return "over", "The incident is over; people are engaged only while it is open."
+    if not looked:
+        return "not_evaluated_yet", f"{name} matches, and Muster is about to look for people again."
+    return "term_is_newer", f"{name}'s term is newer than the last change of the incident; the next change will engage {name}."

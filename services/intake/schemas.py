@@ -1,0 +1,58 @@
+"""What a report holds, and what its receipt shows."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from services.desk.lookup import Person
+from services.desk.views import Links
+from workflows.domain.attributes import Description, Tags, Text, Title
+from workflows.domain.engagement import Evidence
+from workflows.domain.events import Mode, Resource, Visibility
+
+Named = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""An entry of one of the organization's lists, by id or by name."""
+
+
+class ReportBody(BaseModel):
+    """A report. Whatever is left out takes the organization's default; ``occurred_at`` is for one that is back-dated (R7)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    description: Description = ""
+    project: Named | None = None
+    type: Named | None = None
+    severity: Named | None = None
+    priority: Named | None = None
+    tags: Tags = ()
+    commander: Named | None = None
+    occurred_at: AwareDatetime | None = None
+    mode: Mode = Mode.STANDARD
+    visibility: Visibility = Visibility.PUBLIC
+
+
+class ReceiptParticipant(BaseModel):
+    """Someone who was engaged, and why."""
+
+    individual: Person
+    roles: list[str]
+    evidence: list[Evidence]
+    at: datetime
+
+
+class Receipt(BaseModel):
+    """How far Muster has come with a report (R3).
+
+    ``starting``: written down, its workflow not begun; ``working``; ``ready``: everything that follows by itself is done.
+    """
+
+    incident: str
+    reference: str
+    title: str
+    state: Literal["starting", "working", "ready"]
+    commander: Person | None
+    resources: list[Resource]
+    participants: list[ReceiptParticipant]
+    links: Links

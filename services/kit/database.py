@@ -1,0 +1,82 @@
+"""The database: SQLite in the data folder, or PostgreSQL; one transaction a request or activity, committed at the edge."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT = 15.0
+"""Seconds a SQLite writer waits for its turn."""
+
+
+class Database:
+    """Opens sessions. A session is bound to one organization (``session.info``), and the store lets it see no other."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, where writers take turns."""
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def read(self, organization: str | None = None) -> AsyncIterator[AsyncSession]:
+        """A session that only reads, from one consistent snapshot."""
+        async with self._sessions(info={"organization": organization}) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self, organization: str | None = None) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed at the end, or not at all when the block raises.
+
+        ``session.info["after_commit"]``, a function without arguments, is called once everything is kept.
+        """
+        async with self._sessions(info={"organization": organization}) as session:
+            if self.is_sqlite:
+                # Taking the write lock first: a reader that turns writer later could be refused at once.
+                await session.connection(execution_options={"muster_write": True})
+            yield session
+            await session.commit()
+            if after_commit := session.info.get("after_commit"):
+                after_commit()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def _engine(url: str) -> AsyncEngine:
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    if url.startswith("postgresql"):
+        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=10, max_overflow=20)
+    event.listen(engine.sync_engine, "connect", _configure)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions by itself; _begin does, in the mode that is wanted.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    mode = "IMMEDIATE" if connection.get_execution_options().get("muster_write") else "DEFERRED"
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,167 @@
+"""The HTTP application: problem documents, security headers, request ids, a limit on bodies, health."""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.kit.errors import FieldError, MusterError, Problem
+from services.kit.ids import new_id
+
+MAX_BODY: Final = 1024 * 1024
+"""The largest request body, in bytes: fifty times the largest description."""
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_log = structlog.get_logger(__name__)
+
+RenderError = Callable[[Request, Problem], Response]
+"""Shows a problem to a person; the web front door hands it in."""
+Check = Callable[[], Awaitable[bool]]
+"""Whether a dependency answers."""
+
+
+def create_http(
+    routers: Sequence[APIRouter],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    checks: dict[str, Check],
+    render_error: RenderError | None = None,
+) -> FastAPI:
+    """The application over some services' routers. ``checks`` are the dependencies ``/readyz`` names."""
+    app = FastAPI(
+        title="Muster",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=MAX_BODY,
+        telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": _untraced},
+    )
+    for router in routers:
+        app.include_router(router)
+    _add_health(app, checks)
+    _add_errors(app, render_error)
+    app.add_middleware(_Edge)
+    return app
+
+
+def _untraced(scope: MutableMapping[str, Any]) -> bool:
+    """Health checks and open streams would drown what matters."""
+    return scope["path"] in {"/healthz", "/readyz"} or str(scope["path"]).endswith("/stream")
+
+
+def _add_health(app: FastAPI, checks: dict[str, Check]) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        states = {name: "ready" if await check() else "down" for name, check in checks.items()}
+        ready = all(state == "ready" for state in states.values())
+        return JSONResponse({"status": "ready" if ready else "down", "dependencies": states}, 200 if ready else 503)
+
+
+def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        if render_error is not None and _wants_page(request):
+            return render_error(request, problem)
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 202: {"Retry-After": "3"}, 503: {"Retry-After": "5"}}.get(problem.status)
+        return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type="application/problem+json")
+
+    @app.exception_handler(MusterError)
+    async def known(request: Request, error: MusterError) -> Response:
+        return answer(request, _problem(request, error.status, error.title, error.detail, error.code, error.errors))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        fields = [_field_error(entry) for entry in error.errors()]
+        malformed = any(entry["type"] == "json_invalid" for entry in error.errors())
+        if malformed:
+            return answer(request, _problem(request, 400, "Bad request", "The body is not JSON.", "malformed", fields))
+        return answer(request, _problem(request, 422, "Not valid", "Some fields are not valid.", "invalid", fields))
+
+    @app.exception_handler(HTTPException)
+    async def plain(request: Request, error: HTTPException) -> Response:
+        title = HTTPStatus(error.status_code).phrase
+        code = title.lower().replace(" ", "_")
+        response = answer(request, _problem(request, error.status_code, title, f"{error.detail}.", code))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        _log.error("unexpected error", path=request.url.path, exc_info=error)
+        return answer(
+            request,
+            _problem(request, 500, "Something went wrong", "This is a fault in Muster. It was logged.", "internal_error"),
+        )
+
+
+def _problem(
+    request: Request, status: int, title: str, detail: str, code: str, errors: list[FieldError] | None = None
+) -> Problem:
+    return Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("request_id", ""),
+        errors=errors or [],
+    )
+
+
+def _field_error(entry: dict[str, object]) -> FieldError:
+    where = entry["loc"]
+    path = [str(part) for part in where] if isinstance(where, tuple) else [str(where)]
+    field = ".".join(path[1:] if path[0] in {"body", "query", "path", "header"} else path)
+    return FieldError(field=field or "body", code=str(entry["type"]), message=str(entry["msg"]).removeprefix("Value error, "))
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+class _Edge:
+    """The outermost layer: gives each request an id, and adds the security headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_id()
+        scope["request_id"] = request_id
+        static = scope["path"].startswith("/static/")
+
+        async def out(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _HEADERS.items():
+                    if not (static and name == "Cache-Control"):
+                        headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, out)

@@ -1,0 +1,179 @@
+"""Routes: who is asking is known, one request is one transaction, and a repeated request gets the first one's answer.
+
+The commit happens before the answer leaves, so whatever was acknowledged is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Protocol
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.kit.auth import Actor, Authenticate, check_csrf
+from services.kit.database import Database
+from services.kit.errors import Invalid
+from services.kit.ids import command_id, new_id
+
+KEY_HEADER = "Idempotency-Key"
+KEY_FIELD = "command_id"
+KEEP_ANSWERS = timedelta(hours=24)
+_MAX_KEY = 255
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StoredAnswer:
+    """An answer that was given to a key: with the request's fingerprint."""
+
+    def __init__(self, fingerprint: str, response: Response) -> None:
+        self.fingerprint = fingerprint
+        self.response = response
+
+
+class Answers(Protocol):
+    """Where answers are kept; the store implements it."""
+
+    async def find(self, session: AsyncSession, actor: str, key: str) -> StoredAnswer | None:
+        """The answer an actor's key got."""
+
+    async def keep(
+        self, session: AsyncSession, actor: str, key: str, fingerprint: str, response: Response, keep: timedelta | None
+    ) -> None:
+        """Keep an answer for that long; None is for ever. Raises IntegrityError when there is one already."""
+
+
+class Route(APIRoute):
+    """A route that reads and writes the database in one transaction.
+
+    ``keep`` is how long answers to an Idempotency-Key are kept; None is for ever.
+    """
+
+    keep: ClassVar[timedelta | None] = KEEP_ANSWERS
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler; see the module."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            actor, key, fingerprint = await _prepare(request)
+            database: Database = request.app.state.database
+            if request.method in {"GET", "HEAD"}:
+                async with database.read(actor.organization) as session:
+                    request.state.session = session
+                    return await handler(request)
+            if key is None:
+                async with database.write(actor.organization) as session:
+                    request.state.session = session
+                    return await handler(request)
+            return await self._once(request, handler, actor, key, fingerprint)
+
+        return handle
+
+    async def _once(self, request: Request, handler: Handler, actor: Actor, key: str, fingerprint: str) -> Response:
+        database: Database = request.app.state.database
+        answers: Answers = request.app.state.answers
+        try:
+            async with database.write(actor.organization) as session:
+                request.state.session = session
+                if (stored := await answers.find(session, actor.account, key)) is not None:
+                    return _same(stored, fingerprint)
+                response = await handler(request)
+                if response.status_code < 400:
+                    await answers.keep(session, actor.account, key, fingerprint, response, self.keep)
+                return response
+        except IntegrityError:
+            # The same request went through at the same time, and was first.
+            async with database.read(actor.organization) as session:
+                stored = await answers.find(session, actor.account, key)
+            if stored is None:
+                raise
+            return _same(stored, fingerprint)
+
+
+class ReportRoute(Route):
+    """A route whose answers are kept for ever: a report is never made twice (R2)."""
+
+    keep = None
+
+
+class CommandRoute(APIRoute):
+    """A route that gives a command to a workflow: it holds no transaction while it waits for the answer.
+
+    The command id follows from the key, so a repeat whose first answer was lost is the same command.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler; see the module."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            actor, key, fingerprint = await _prepare(request)
+            if key is None:
+                return await handler(request)
+            database: Database = request.app.state.database
+            answers: Answers = request.app.state.answers
+            async with database.read(actor.organization) as session:
+                if (stored := await answers.find(session, actor.account, key)) is not None:
+                    return _same(stored, fingerprint)
+            response = await handler(request)
+            if response.status_code < 400 and response.status_code != 202:
+                try:
+                    async with database.write(actor.organization) as session:
+                        await answers.keep(session, actor.account, key, fingerprint, response, KEEP_ANSWERS)
+                except IntegrityError:
+                    # Its twin kept the same answer first: both were the same command.
+                    return response
+            return response
+
+        return handle
+
+
+async def _prepare(request: Request) -> tuple[Actor, str | None, str]:
+    # The body first: once it is kept, the form can be read from it as well.
+    body = await request.body()
+    authenticate: Authenticate = request.app.state.authenticate
+    actor = await authenticate(request, request.path_params["org"])
+    request.state.actor = actor
+    await check_csrf(request, actor)
+    key = await _key(request) if request.method == "POST" else None
+    request.state.command_id = new_id() if key is None else command_id(actor.organization, actor.account, key)
+    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
+    return actor, key, fingerprint
+
+
+async def _key(request: Request) -> str | None:
+    key = request.headers.get(KEY_HEADER)
+    if key is None and request.headers.get("content-type", "").startswith("application/x-www-form"):
+        field = (await request.form()).get(KEY_FIELD)
+        key = field if isinstance(field, str) else None
+    if key is None:
+        return None
+    if not 0 < len(key) <= _MAX_KEY or not key.isprintable():
+        raise Invalid.of(KEY_HEADER, "idempotency_key_invalid", f"An Idempotency-Key has 1 to {_MAX_KEY} printable characters.")
+    return key
+
+
+def _same(stored: StoredAnswer, fingerprint: str) -> Response:
+    if stored.fingerprint != fingerprint:
+        raise Invalid(
+            "This Idempotency-Key was used for another request. Use a new key for a new request.", "idempotency_key_reused"
+        )
+    return stored.response
+
+
+def _session(request: Request) -> AsyncSession:
+    session: AsyncSession = request.state.session
+    return session
+
+
+def _command_id(request: Request) -> str:
+    command: str = request.state.command_id
+    return command
+
+
+CurrentSession = Annotated[AsyncSession, Depends(_session)]
+CommandId = Annotated[str, Depends(_command_id)]

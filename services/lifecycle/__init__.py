@@ -1,0 +1,1 @@
+"""Incidents from report to closure: their state, record, channel and resources."""

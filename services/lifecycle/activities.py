@@ -1,0 +1,80 @@
+"""What the lifecycle worker does for an incident's workflow."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from services.kit.database import Database
+from services.lifecycle.resources import ResourceProvider
+from services.store import event_log
+from services.store.incidents import Incident
+from services.store.organizations import Organization
+from workflows.contracts.lifecycle import Appended, AppendRequest, MergeRequest, ResourceRequest
+from workflows.domain.commands import Absorb
+from workflows.domain.engagement import Evidence, EvidenceKind, Match
+from workflows.domain.errors import Refused
+from workflows.domain.events import Resource, ResourceKind, ResourceState
+from workflows.domain.incident import IncidentState
+from workflows.gateway import IncidentGateway, NotRunning
+
+
+class LifecycleActivities:
+    """The activities, with what they use."""
+
+    def __init__(
+        self, database: Database, incidents: IncidentGateway, providers: Mapping[ResourceKind, ResourceProvider]
+    ) -> None:
+        self._database = database
+        self._incidents = incidents
+        self._providers = providers
+
+    @activity.defn(name="lifecycle.append_events")
+    async def append_events(self, request: AppendRequest) -> Appended:
+        """Append to the log, with the projections, in one transaction; what others appended meanwhile is answered instead."""
+        try:
+            async with self._database.write(request.organization) as session:
+                events = await event_log.append(session, request.incident, request.expected_seq, request.drafts)
+        except (DataError, IntegrityError, ProgrammingError) as error:
+            # It would fail every time: answer the caller, rather than block the incident.
+            raise ApplicationError(
+                f"the log refused the events: {type(error).__name__}", type="AppendFailed", non_retryable=True
+            ) from error
+        return Appended(events=tuple(events))
+
+    @activity.defn(name="lifecycle.open_resource")
+    async def open_resource(self, request: ResourceRequest) -> Resource:
+        """Make one resource, or find the one that an earlier try made."""
+        provider = self._providers.get(request.kind)
+        if provider is None:
+            return Resource(kind=request.kind, state=ResourceState.NOT_CONFIGURED)
+        async with self._database.read(request.organization) as session:
+            organization = await session.get_one(Organization, request.organization)
+            incident = await session.get_one(Incident, request.incident)
+        return await provider.open(organization.slug, IncidentState.model_validate(incident.state))
+
+    @activity.defn(name="lifecycle.hand_over_merged")
+    async def hand_over_merged(self, request: MergeRequest) -> None:
+        """Bring those who are in a merged incident into the other one."""
+        async with self._database.read(request.organization) as session:
+            merged = IncidentState.model_validate((await session.get_one(Incident, request.incident)).state)
+            target = IncidentState.model_validate((await session.get_one(Incident, request.into)).state)
+        evidence = Evidence(kind=EvidenceKind.MANUAL, text=f"in INC-{merged.reference}, which was merged into this incident")
+        command = Absorb(
+            command_id=f"absorb:{merged.id}:{merged.seq}",
+            incident=merged.id,
+            reference=merged.reference,
+            matches=tuple(
+                Match(individual=person.individual, evidence=(evidence,), roles=("participant",))
+                for person in merged.participants.values()
+                if person.departed is None
+            ),
+        )
+        try:
+            await self._incidents.command(target.id, command)
+        except NotRunning:
+            await self._incidents.wake(target, command)
+        except Refused:
+            # The other incident ended meanwhile; the merged one's record says where it went.
+            activity.logger.warning("the incident merged into is over", extra={"incident": target.id})

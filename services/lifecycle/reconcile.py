@@ -1,0 +1,43 @@
+"""Bringing workflows back in step with the log, which is the truth."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.kit.clock import rfc3339
+from services.kit.database import Database
+from services.lifecycle import repository
+from services.store import outbox
+from workflows.domain.incident import IncidentState
+from workflows.gateway import IncidentGateway
+
+_MARGIN: Final = timedelta(minutes=1)
+
+
+async def nudge_in_doubt(database: Database) -> None:
+    """After a start: have those workflows catch up that may have missed their last event.
+
+    Events are appended a moment before Temporal learns of them. When everything dies in that moment, only incidents that
+    changed just before the end can be concerned: so this looks at what changed last, not at all there is.
+    """
+    async with database.read() as session:
+        last = await repository.last_event_at(session)
+        if last is None:
+            return
+        since = rfc3339(datetime.fromisoformat(last) - _MARGIN)
+        found = await repository.changed_since(session, since)
+    for incident in found:
+        async with database.write(incident.organization_id) as session:
+            await outbox.put(session, incident.organization_id, incident.id, outbox.Errand.CATCH_UP)
+
+
+async def recover(database: Database, incidents: IncidentGateway) -> int:
+    """Start the workflow of every open incident that has none, from the log; answers how many are open.
+
+    Raises:
+        Unavailable: Temporal cannot be reached.
+    """
+    async with database.read() as session:
+        rows = await repository.open_incidents(session)
+    for row in rows:
+        await incidents.start(IncidentState.model_validate(row.state))
+    return len(rows)

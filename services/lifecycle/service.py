@@ -1,0 +1,249 @@
+"""Incidents: reading them, and giving them commands."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chat.platform import ChannelNotReady, ChatPlatform
+from services.desk.commands import Desk
+from services.desk.lookup import find_incident, people
+from services.desk.views import IncidentView, Viewer
+from services.kit.auth import Actor
+from services.kit.clock import rfc3339
+from services.kit.database import Database
+from services.kit.errors import BadRequest, Conflict, FieldError, Invalid, NotFound, VersionConflict
+from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.lifecycle import repository, timeline
+from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
+from services.store import event_log
+from workflows.domain.attributes import AttributeChanges
+from workflows.domain.commands import AddNote, AssignCommander, ChangeStatus, Edit, RetryResource
+from workflows.domain.events import ResourceKind
+from workflows.domain.incident import IncidentState, fold
+from workflows.domain.record import Record
+
+SORTS = {"-reported_at": False, "reported_at": True}
+MESSAGES = 200
+"""How many of a channel's latest messages are shown at once."""
+
+
+class LifecycleService:
+    """Incidents from report to closure."""
+
+    def __init__(self, database: Database, desk: Desk, viewer: Viewer, platform: ChatPlatform) -> None:
+        self._database = database
+        self._desk = desk
+        self._viewer = viewer
+        self._platform = platform
+
+    async def list_incidents(
+        self,
+        session: AsyncSession,
+        actor: Actor,
+        query: ListQuery,
+        sort: str = "-reported_at",
+        after: str | None = None,
+        page_size: int = 25,
+    ) -> Page[IncidentView]:
+        """A page of the incidents this actor may see.
+
+        Raises:
+            BadRequest: ``unknown_after``.
+        """
+        scope = f"incidents {actor.organization} {sort} {query.model_dump_json()}"
+        position = None
+        if after is not None:
+            at, incident = decode_after(scope, after, 2)
+            position = (_moment(at), incident)
+        rows = await repository.list_incidents(session, actor, query, SORTS[sort], position, page_size + 1)
+        shown = rows[:page_size]
+        following = None
+        if len(rows) > page_size:
+            following = encode_after(scope, [rfc3339(shown[-1].reported_at), shown[-1].id])
+        states = [IncidentState.model_validate(row.state) for row in shown]
+        data = await self._viewer.show(session, actor, states)
+        return Page(data=data, pagination=Pagination(after=following, page_size=page_size))
+
+    async def get(self, session: AsyncSession, actor: Actor, reference: str, at: datetime | None = None) -> IncidentView:
+        """An incident, as it is or as it was at a moment.
+
+        Raises:
+            NotFound: no such incident for this actor, or none yet at that moment.
+        """
+        row = await find_incident(session, actor, reference)
+        state = IncidentState.model_validate(row.state)
+        if at is not None:
+            past = await event_log.events(session, row.id, until=at)
+            if not past:
+                raise NotFound("incident at that time")
+            state = fold(row.id, actor.organization, past)
+        return (await self._viewer.show(session, actor, [state]))[0]
+
+    async def timeline(
+        self, session: AsyncSession, actor: Actor, reference: str, after: str | None = None, page_size: int = 25
+    ) -> Page[timeline.TimelineEntry]:
+        """A page of an incident's timeline, the latest first.
+
+        Raises:
+            NotFound: no such incident for this actor. BadRequest: ``unknown_after``.
+        """
+        row = await find_incident(session, actor, reference)
+        state = IncidentState.model_validate(row.state)
+        scope = f"timeline {row.id}"
+        before = None if after is None else _number(decode_after(scope, after, 1)[0])
+        found = await event_log.latest(session, row.id, before, page_size + 1)
+        shown = found[:page_size]
+        names = await people(session, timeline.people_in(shown))
+        following = encode_after(scope, [str(shown[-1].seq)]) if len(found) > page_size else None
+        return Page(
+            data=timeline.entries(shown, names, state.lifecycle),
+            pagination=Pagination(after=following, page_size=page_size),
+        )
+
+    async def record(self, session: AsyncSession, actor: Actor, reference: str) -> Record:
+        """An incident's whole record, with hashes, for ``muster verify``.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        row = await find_incident(session, actor, reference)
+        events = await event_log.recorded(session, row.id)
+        return Record(incident=row.id, reference=f"INC-{row.reference}", organization=actor.organization, events=tuple(events))
+
+    async def messages(self, session: AsyncSession, actor: Actor, reference: str) -> list[MessageView]:
+        """The latest messages of an incident's channel that this actor may see, oldest first.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        row = await find_incident(session, actor, reference)
+        posts = await self._platform.history(actor.organization, row.id, actor.individual, MESSAGES)
+        known = await people(session, [post.author for post in posts])
+        return [
+            MessageView(
+                id=post.id,
+                author=known.get(post.author) if post.author else None,
+                text=post.text,
+                only_you=post.only_to is not None,
+                at=post.created_at,
+            )
+            for post in posts
+        ]
+
+    async def post_message(self, actor: Actor, reference: str, text: str, command_id: str) -> str:
+        """Say something in an incident's channel; answers the message's id.
+
+        Raises:
+            NotFound: no such incident for this actor. Conflict: ``channel_not_ready``.
+        """
+        async with self._database.read(actor.organization) as session:
+            row = await find_incident(session, actor, reference)
+        try:
+            return await self._platform.post(actor.organization, row.id, command_id, text, actor.individual)
+        except ChannelNotReady as error:
+            raise Conflict(
+                "The channel is not ready yet. Your text was not sent; try again in a moment.", "channel_not_ready"
+            ) from error
+
+    async def edit(self, actor: Actor, reference: str, edit: IncidentEdit, command_id: str, version: int | None = None) -> str:
+        """Change an incident's attributes; answers its id.
+
+        Raises:
+            NotFound, Conflict, Invalid, VersionConflict, Pending, Unavailable: see ``Desk.command``.
+        """
+        changes = await self._changes(actor, edit)
+
+        def build(state: IncidentState) -> Edit:
+            if version is not None and version != state.seq and command_id not in state.seen:
+                raise VersionConflict
+            return Edit(command_id=command_id, actor=actor.individual, changes=changes, visibility=edit.visibility)
+
+        return await self._desk.command(actor, reference, build)
+
+    async def transition(self, actor: Actor, reference: str, transition: Transition, command_id: str) -> str:
+        """Move an incident to another status; answers its id.
+
+        Raises:
+            NotFound, Conflict, Invalid, Pending, Unavailable: see ``Desk.command``.
+        """
+        into = None
+        if transition.into is not None:
+            async with self._database.read(actor.organization) as session:
+                target = await find_incident(session, actor, transition.into)
+            if not target.is_open:
+                raise Invalid.of("into", "merge_target_over", "The incident to merge into is over. Name an open one.")
+            into = target.id
+        return await self._desk.command(
+            actor,
+            reference,
+            lambda _: ChangeStatus(
+                command_id=command_id,
+                actor=actor.individual,
+                to=transition.to,
+                reason=transition.reason,
+                into=into,
+                run_learning_flow=transition.run_learning_flow,
+            ),
+        )
+
+    async def assign_commander(self, actor: Actor, reference: str, individual: str, command_id: str) -> str:
+        """Make a participant the commander (E9); answers the incident's id.
+
+        Raises:
+            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
+        """
+        return await self._desk.command(
+            actor,
+            reference,
+            lambda _: AssignCommander(command_id=command_id, actor=actor.individual, individual=individual),
+        )
+
+    async def add_note(self, actor: Actor, reference: str, text: str, command_id: str) -> str:
+        """Write into an incident's timeline; answers its id.
+
+        Raises:
+            NotFound, Pending, Unavailable: see ``Desk.command``.
+        """
+        return await self._desk.command(
+            actor, reference, lambda _: AddNote(command_id=command_id, actor=actor.individual, text=text)
+        )
+
+    async def retry_resource(self, actor: Actor, reference: str, kind: ResourceKind, command_id: str) -> str:
+        """Try again to make a resource that failed; answers the incident's id.
+
+        Raises:
+            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
+        """
+        return await self._desk.command(
+            actor, reference, lambda _: RetryResource(command_id=command_id, actor=actor.individual, kind=kind)
+        )
+
+    async def _changes(self, actor: Actor, edit: IncidentEdit) -> AttributeChanges:
+        given: dict[str, object] = edit.model_dump(include={"title", "description", "tags"}, exclude_none=True)
+        faults: list[FieldError] = []
+        async with self._database.read(actor.organization) as session:
+            for kind in ("type", "severity", "priority"):
+                wanted = getattr(edit, kind)
+                if wanted is None:
+                    continue
+                found = await repository.setting(session, kind, wanted)
+                if found is None:
+                    message = f"There is no {kind} “{wanted}” in this organization."
+                    faults.append(FieldError(field=kind, code="unknown", message=message))
+                given[kind] = found
+        if faults:
+            raise Invalid("Some fields are not valid.", errors=faults)
+        return AttributeChanges.model_validate(given)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest("This `after` is not from this list. Start again without it.", "unknown_after") from error
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise BadRequest("This `after` is not from this list. Start again without it.", "unknown_after")
+    return int(text)

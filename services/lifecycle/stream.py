@@ -1,0 +1,135 @@
+"""What changed, as it changes: server-sent events (WHATWG HTML, section 9.2).
+
+One tail per process looks for all streams at once; a stream says only *what* changed, and the page asks again for it, so that
+who may see what is decided in one place.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.kit.database import Database
+from services.lifecycle import repository
+
+_log = structlog.get_logger(__name__)
+
+TICK: Final = 0.25
+"""Seconds between looks, while anyone is watching."""
+HEARTBEAT: Final = 15.0
+"""Seconds after which a silent stream says that it is alive."""
+LONGEST: Final = 600.0
+"""Seconds after which a stream ends; the browser comes back, and who it is gets checked again."""
+
+CHANGES: Final = {
+    "reported": ("incident",),
+    "edited": ("incident", "timeline"),
+    "status_changed": ("incident", "timeline"),
+    "commander_changed": ("incident", "people", "timeline"),
+    "participants_engaged": ("incident", "people", "timeline"),
+    "participant_left": ("incident", "people", "timeline"),
+    "resource_changed": ("resources", "timeline"),
+    "opened": ("incident",),
+    "note_added": ("timeline",),
+    "absorbed": ("timeline",),
+}
+"""Which parts of an incident's page an event changes."""
+
+
+@dataclass(eq=False)
+class _Watch:
+    """One stream's view of an incident: what changed since it last said so."""
+
+    incident: str
+    seq: int
+    changed: dict[str, None] = field(default_factory=dict)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, names: tuple[str, ...], seq: int) -> None:
+        self.changed |= dict.fromkeys(names)
+        self.seq = seq
+        self.woken.set()
+
+
+class Tail:
+    """Watches the incidents that someone looks at; with nobody looking it asks nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._watches: dict[str, set[_Watch]] = defaultdict(set)
+        self._marks: dict[str, tuple[int, str, str]] = {}
+        self._watched = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look until cancelled. A database that is away is waited for."""
+        while True:
+            await self._watched.wait()
+            try:
+                await self._look()
+            except SQLAlchemyError:
+                _log.exception("the tail cannot reach the database; it looks again")
+            await asyncio.sleep(TICK)
+
+    async def stream(self, incident: str, since: int) -> AsyncIterator[str]:
+        """Server-sent events for an incident, beginning with what changed since the event ``since``."""
+        with self._watching(incident, since) as watch:
+            yield "retry: 2000\n\n"
+            await self._resume(watch)
+            end = asyncio.get_running_loop().time() + LONGEST
+            while asyncio.get_running_loop().time() < end:
+                try:
+                    async with asyncio.timeout(HEARTBEAT):
+                        await watch.woken.wait()
+                except TimeoutError:
+                    yield ": alive\n\n"
+                    continue
+                watch.woken.clear()
+                names, watch.changed = list(watch.changed), {}
+                for name in names:
+                    yield f"event: {name}\nid: {watch.seq}\ndata: {watch.seq}\n\n"
+
+    @contextmanager
+    def _watching(self, incident: str, since: int) -> Iterator[_Watch]:
+        watch = _Watch(incident, since)
+        self._watches[incident].add(watch)
+        self._watched.set()
+        try:
+            yield watch
+        finally:
+            self._watches[incident].discard(watch)
+            if not self._watches[incident]:
+                del self._watches[incident]
+                self._marks.pop(incident, None)
+            if not self._watches:
+                self._watched.clear()
+
+    async def _resume(self, watch: _Watch) -> None:
+        async with self._database.read() as session:
+            kinds = await repository.event_kinds(session, watch.incident, watch.seq)
+        for seq, kind in kinds:
+            watch.note(CHANGES[kind], max(seq, watch.seq))
+
+    async def _look(self) -> None:
+        async with self._database.read() as session:
+            marks = await repository.marks(session, list(self._watches))
+            for incident, mark in marks.items():
+                before = self._marks.get(incident)
+                self._marks[incident] = mark
+                if before is None or before == mark:
+                    continue
+                kinds = await repository.event_kinds(session, incident, before[0]) if mark[0] > before[0] else []
+                self._tell(incident, before, mark, kinds)
+
+    def _tell(
+        self, incident: str, before: tuple[int, str, str], mark: tuple[int, str, str], kinds: list[tuple[int, str]]
+    ) -> None:
+        names = tuple(name for _, kind in kinds for name in CHANGES[kind])
+        names += ("channel",) if mark[1] != before[1] else ()
+        names += ("deliveries",) if mark[2] != before[2] else ()
+        for watch in self._watches.get(incident, ()):
+            watch.note(names, mark[0])

@@ -1,0 +1,149 @@
+"""What the notify worker does for a notice."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from services.desk.lookup import people
+from services.kit.clock import now
+from services.kit.database import Database
+from services.kit.ids import new_id
+from services.notify import repository
+from services.notify.channels.channel import Channel, ChannelName, NotSent, Outgoing, Rejected
+from services.notify.rendering import Facts, Renderer
+from services.store.deliveries import Delivery
+from services.store.incidents import Incident, ParticipantRow
+from services.store.organizations import Organization
+from workflows.contracts.notify import DeliveryOutcome, DeliveryRequest, NoticeInput, Planned
+from workflows.domain.engagement import Evidence
+from workflows.domain.incident import IncidentState
+
+
+class NotifyActivities:
+    """The activities, with the channels they send by."""
+
+    def __init__(self, database: Database, renderer: Renderer, channels: Mapping[ChannelName, Channel]) -> None:
+        self._database = database
+        self._renderer = renderer
+        self._channels = channels
+
+    @activity.defn(name="notify.plan")
+    async def plan(self, notice: NoticeInput) -> Planned:
+        """Write an intent for each recipient and channel, once, and answer those that are still to be carried out."""
+        async with self._database.write(notice.organization) as session:
+            found = await repository.individuals(session, notice.recipients)
+            await repository.intend(
+                session,
+                [
+                    {
+                        "id": new_id(),
+                        "organization_id": notice.organization,
+                        "incident_id": notice.incident,
+                        "kind": notice.kind,
+                        "cause": notice.cause,
+                        "recipient_id": person.id,
+                        "address": person.email,
+                        "channel": channel,
+                        "state": "pending",
+                        "attempts": 0,
+                        "in_doubt": False,
+                        "intended_at": now(),
+                        "updated_at": now(),
+                    }
+                    for person in sorted(found, key=lambda person: person.id)
+                    for channel in self._channels
+                ],
+            )
+            ids = await repository.pending(session, notice.incident, notice.kind, notice.cause, notice.recipients)
+        return Planned(deliveries=tuple(ids))
+
+    @activity.defn(name="notify.deliver")
+    async def deliver(self, request: DeliveryRequest) -> DeliveryOutcome:
+        """Make one delivery, unless the ledger says that it was made, or the present that it is no longer wanted."""
+        async with self._database.write(request.organization) as session:
+            row = await session.get_one(Delivery, request.delivery)
+            if row.state != "pending" and not (request.retry and row.state == "failed"):
+                return DeliveryOutcome(state=row.state)
+            if (stale := await _stale(session, row)) is not None:
+                row.state, row.reason, row.updated_at = "folded", stale, now()
+                return DeliveryOutcome(state=row.state)
+            message = await self._compose(session, row)
+            channel = self._channels[ChannelName(row.channel)]
+            doubt, row.in_doubt = row.in_doubt, not channel.idempotent
+            row.attempts, row.updated_at = row.attempts + 1, now()
+        try:
+            provider_id = await channel.send(message)
+        except Rejected as error:
+            return await self._record(request, state="failed", reason=str(error), in_doubt=doubt)
+        except NotSent as error:
+            await self._record(request, state="pending", reason=str(error), in_doubt=doubt)
+            raise ApplicationError(str(error), type="NotSent") from error
+        except Exception as error:
+            # Whether it went out is not known: the flag stays, and the ledger says so.
+            await self._record(
+                request, state="pending", reason=f"{type(error).__name__}: {error}", in_doubt=not channel.idempotent
+            )
+            raise
+        reason = "An earlier attempt may have gone out as well." if doubt else None
+        return await self._record(
+            request, state="sent", reason=reason, in_doubt=doubt, provider=channel.provider, provider_id=provider_id
+        )
+
+    async def _record(
+        self,
+        request: DeliveryRequest,
+        *,
+        state: str,
+        reason: str | None,
+        in_doubt: bool,
+        provider: str | None = None,
+        provider_id: str | None = None,
+    ) -> DeliveryOutcome:
+        async with self._database.write(request.organization) as session:
+            row = await session.get_one(Delivery, request.delivery)
+            row.state, row.reason, row.in_doubt, row.updated_at = state, reason, in_doubt, now()
+            if state == "sent":
+                row.provider, row.provider_id, row.sent_at = provider, provider_id, now()
+        return DeliveryOutcome(state=state)
+
+    async def _compose(self, session: AsyncSession, row: Delivery) -> Outgoing:
+        organization = await session.get_one(Organization, row.organization_id)
+        incident = await session.get_one(Incident, row.incident_id)
+        participant = await session.get_one(ParticipantRow, (row.incident_id, row.recipient_id))
+        state = IncidentState.model_validate(incident.state)
+        known = await people(session, [row.recipient_id, state.reporter, state.commander])
+        rendered = self._renderer.welcome(
+            Facts(
+                organization_name=organization.name,
+                slug=organization.slug,
+                recipient=known[row.recipient_id],
+                state=state,
+                reporter=known[state.reporter],
+                commander=known.get(state.commander or ""),
+                evidence=[Evidence.model_validate(piece) for piece in participant.evidence],
+            )
+        )
+        return Outgoing(
+            organization=row.organization_id,
+            incident=row.incident_id,
+            delivery=row.id,
+            recipient=row.recipient_id,
+            address=row.address,
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            chat=rendered.chat,
+        )
+
+
+async def _stale(session: AsyncSession, row: Delivery) -> str | None:
+    """Why a delivery is no longer wanted, if so: a notice is checked against the present (N7)."""
+    participant = await repository.participant(session, row.incident_id, row.recipient_id)
+    if participant is None or participant.departed is not None:
+        return "No longer in the incident when it could be sent."
+    incident = await session.get_one(Incident, row.incident_id)
+    if not incident.is_open:
+        return f"The incident was {incident.category} when it could be sent."
+    return None

@@ -1,0 +1,49 @@
+"""What every channel offers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ChannelName(StrEnum):
+    """The channels of the ledger."""
+
+    EMAIL = "email"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One rendered message. ``delivery`` names it for ever: a channel that can, uses it to send only once."""
+
+    organization: str
+    incident: str
+    delivery: str
+    recipient: str
+    address: str
+    subject: str
+    text: str
+    html: str
+    chat: str
+
+
+class NotSent(Exception):
+    """The message surely did not go out; it is worth trying again."""
+
+
+class Rejected(Exception):
+    """The message surely did not go out and never will, as it is."""
+
+
+class Channel(Protocol):
+    """A way to send. ``provider`` is who carries it; ``idempotent``: sending a delivery twice is sending it once."""
+
+    provider: str
+    idempotent: bool
+
+    async def send(self, message: Outgoing) -> str:
+        """Send, and answer the provider's id of the message.
+
+        Raises:
+            NotSent, Rejected: see there. Anything else leaves open whether it went out.
+        """

@@ -1,0 +1,93 @@
+"""Notices in words: what the templates need to know, and the message they make."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel
+
+from services.desk.lookup import Person
+from services.kit.markdown import to_html
+from workflows.domain.engagement import Evidence
+from workflows.domain.events import ResourceKind
+from workflows.domain.incident import IncidentState
+
+_NAMES = {
+    ResourceKind.CHANNEL: "Channel",
+    ResourceKind.CALL: "Call",
+    ResourceKind.DOCUMENT: "Investigation document",
+    ResourceKind.TICKET: "Ticket",
+}
+
+
+class Facts(BaseModel):
+    """What a notice is about, as of now."""
+
+    organization_name: str
+    slug: str
+    recipient: Person
+    state: IncidentState
+    reporter: Person
+    commander: Person | None
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message in every form."""
+
+    subject: str
+    text: str
+    html: str
+    chat: str
+
+
+class Renderer:
+    """Renders notices from ``templates/``. ``base_url`` is where links lead."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        loader = PackageLoader("services.notify")
+        self._plain = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701  (text, not HTML)
+        self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+
+    def welcome(self, facts: Facts) -> Rendered:
+        """The welcome of a new participant (N1)."""
+        context = self._context(facts)
+        subject = self._plain.get_template("welcome.subject.txt").render(context)
+        return Rendered(
+            subject=" ".join(subject.split()),
+            text=self._plain.get_template("welcome.txt").render(context),
+            html=self._html.get_template("welcome.html").render(context),
+            chat=self._plain.get_template("welcome.chat.md").render(context).strip(),
+        )
+
+    def _context(self, facts: Facts) -> dict[str, Any]:
+        state, attributes = facts.state, facts.state.attributes
+        page = f"{self._base_url}/{facts.slug}/incidents/INC-{state.reference}"
+        return {
+            "organization": {"name": facts.organization_name},
+            "recipient": {"name": facts.recipient.name, "address": facts.recipient.email},
+            "incident": {
+                "reference": f"INC-{state.reference}",
+                "title": attributes.title,
+                "description": attributes.description,
+                "description_html": to_html(attributes.description),
+                "mode": state.mode.value,
+                "project": state.project.name,
+                "type": attributes.type.name,
+                "severity": attributes.severity.name,
+                "priority": attributes.priority.name,
+                "status": {"name": state.status.name},
+                "reporter": {"name": facts.reporter.name},
+                "commander": None if facts.commander is None else {"name": facts.commander.name},
+                "tags": list(attributes.tags),
+            },
+            "evidence": [piece.model_dump(mode="json") for piece in facts.evidence],
+            "resources": [{"name": _NAMES[kind], **state.resources[kind].model_dump(mode="json")} for kind in ResourceKind],
+            "links": {
+                "incident": page,
+                "why": f"{page}/why?individual={facts.recipient.id}",
+                "not_relevant": f"{page}?tab=timeline#people",
+            },
+        }

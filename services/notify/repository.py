@@ -1,0 +1,118 @@
+"""What the notify service asks of the store."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.desk.lookup import visible_to
+from services.kit.auth import Actor
+from services.notify.schemas import DeliveryQuery
+from services.store.contacts import Individual
+from services.store.deliveries import Delivery, InboxMessage
+from services.store.incidents import Incident, ParticipantRow
+from workflows.domain.policy import Action, Subject, allowed
+
+_CHUNK = 500
+
+
+async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> None:
+    """Write intents; one that is there already stays as it is."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for first in range(0, len(intents), _CHUNK):
+        statement = insert(Delivery).values(list(intents[first : first + _CHUNK])).on_conflict_do_nothing()
+        await session.execute(statement)
+
+
+async def pending(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> list[str]:
+    """The deliveries of a notice that are still to be made, in a fixed order."""
+    query = select(Delivery.id).where(
+        Delivery.incident_id == incident,
+        Delivery.kind == kind,
+        Delivery.cause == cause,
+        Delivery.recipient_id.in_(recipients),
+        Delivery.state == "pending",
+    )
+    return list(await session.scalars(query.order_by(Delivery.id)))
+
+
+async def individuals(session: AsyncSession, ids: Sequence[str]) -> Sequence[Individual]:
+    """The individuals of these ids."""
+    return (await session.scalars(select(Individual).where(Individual.id.in_(ids)))).all()
+
+
+async def list_deliveries(
+    session: AsyncSession, actor: Actor, query: DeliveryQuery, incident: str | None, after: str | None, limit: int
+) -> Sequence[tuple[Delivery, Individual, Incident, str | None]]:
+    """Deliveries of incidents the actor may see, the latest first; with the id of the inbox message, if it went there."""
+    statement = (
+        select(Delivery, Individual, Incident, InboxMessage.id)
+        .join(Individual, Individual.id == Delivery.recipient_id)
+        .join(Incident, Incident.id == Delivery.incident_id)
+        .outerjoin(InboxMessage, InboxMessage.delivery_id == Delivery.id)
+        .where(visible_to(actor))
+        .order_by(Delivery.id.desc())
+        .limit(limit)
+    )
+    if incident is not None:
+        statement = statement.where(Delivery.incident_id == incident)
+    for column, wanted in (
+        (Delivery.recipient_id, query.recipient),
+        (Delivery.state, query.state),
+        (Delivery.channel, query.channel),
+        (Delivery.kind, query.kind),
+    ):
+        if wanted:
+            statement = statement.where(column == wanted)
+    if after is not None:
+        statement = statement.where(Delivery.id < after)
+    return [(row[0], row[1], row[2], row[3]) for row in await session.execute(statement)]
+
+
+async def find_delivery(session: AsyncSession, actor: Actor, delivery: str) -> Delivery | None:
+    """A delivery of an incident the actor may see."""
+    query = select(Delivery).join(Incident, Incident.id == Delivery.incident_id)
+    return await session.scalar(query.where(Delivery.id == delivery, visible_to(actor)))
+
+
+async def list_inbox(
+    session: AsyncSession, actor: Actor, recipient: str | None, after: str | None, limit: int
+) -> Sequence[tuple[InboxMessage, Individual, Incident]]:
+    """Messages of the built-in inbox, the latest first: one's own, and everyone's to administrators."""
+    statement = _inbox(actor).order_by(InboxMessage.id.desc()).limit(limit)
+    if recipient is not None:
+        statement = statement.where(InboxMessage.recipient_id == recipient)
+    if after is not None:
+        statement = statement.where(InboxMessage.id < after)
+    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+
+
+async def find_message(session: AsyncSession, actor: Actor, message: str) -> tuple[InboxMessage, Individual, Incident] | None:
+    """One message of the built-in inbox, if the actor may read it."""
+    row = (await session.execute(_inbox(actor).where(InboxMessage.id == message))).one_or_none()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
+    """The deliveries of an incident that failed, or were tried and did not go out yet."""
+    waiting = and_(Delivery.state == "pending", Delivery.reason.is_not(None))
+    query = select(Delivery).where(Delivery.incident_id == incident, or_(Delivery.state == "failed", waiting))
+    return (await session.scalars(query.order_by(Delivery.updated_at))).all()
+
+
+async def participant(session: AsyncSession, incident: str, individual: str) -> ParticipantRow | None:
+    """A person's participation."""
+    return await session.get(ParticipantRow, (incident, individual))
+
+
+def _inbox(actor: Actor) -> Select[InboxMessage, Individual, Incident]:
+    query = (
+        select(InboxMessage, Individual, Incident)
+        .join(Individual, Individual.id == InboxMessage.recipient_id)
+        .join(Incident, Incident.id == InboxMessage.incident_id)
+    )
+    if allowed(Subject(role=actor.role), Action.SEE_OTHERS_MESSAGES):
+        return query
+    return query.where(InboxMessage.recipient_id == actor.individual)

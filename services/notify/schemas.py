@@ -1,0 +1,60 @@
+"""What the notify API shows."""
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+
+class RecipientView(BaseModel):
+    """Whom a delivery is for, and where it goes."""
+
+    id: str
+    name: str
+    address: str
+
+
+class DeliveryView(BaseModel):
+    """One line of the ledger. ``provider`` is who carried it; ``in_doubt``: an earlier attempt may have gone out as well."""
+
+    id: str
+    incident: str
+    incident_reference: str
+    incident_title: str
+    kind: str
+    recipient: RecipientView
+    channel: str
+    provider: str | None
+    state: str
+    reason: str | None
+    in_doubt: bool
+    attempts: int
+    provider_id: str | None
+    inbox_message: str | None
+    intended_at: datetime
+    sent_at: datetime | None
+
+
+class InboxMessageView(BaseModel):
+    """A message of the built-in inbox."""
+
+    id: str
+    delivery: str
+    incident: str
+    incident_reference: str
+    incident_title: str
+    recipient: RecipientView
+    channel: str
+    subject: str
+    text: str
+    html: str
+    at: datetime
+
+
+class DeliveryQuery(BaseModel):
+    """How to narrow the ledger. ``incident`` by id or reference."""
+
+    incident: str | None = None
+    recipient: str | None = None
+    state: str | None = None
+    channel: str | None = None
+    kind: str | None = None

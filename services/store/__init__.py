@@ -1,0 +1,1 @@
+"""All tables, one file an aggregate; the event log and its projections; the outbox."""

@@ -1,0 +1,103 @@
+"""What all tables share: names, types, and the organization every row belongs to."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, ORMExecuteState, Session, mapped_column, with_loader_criteria
+from sqlalchemy.types import TypeDecorator
+
+ID = String(36)
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment, always aware and in UTC, in both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments; SQLite keeps no zone, so it gets UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs its zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What SQLite gives back without a zone is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime(), dict[str, Any]: Json, list[str]: Json}  # noqa: RUF012
+
+
+class OrganizationRow:
+    """Mixed into every table whose rows belong to an organization: all but the organizations themselves."""
+
+    organization_id: Mapped[str] = mapped_column(ID, ForeignKey("organizations.id", ondelete="CASCADE"))
+
+
+class IsolationError(RuntimeError):
+    """A query or a row crossed from one organization to another: a bug, stopped before it did harm."""
+
+
+def organization_of(session: AsyncSession) -> str:
+    """The organization the session is bound to.
+
+    Raises:
+        IsolationError: it is bound to none.
+    """
+    organization = session.info.get("organization")
+    if not isinstance(organization, str):
+        raise IsolationError("this session is bound to no organization")
+    return organization
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _only_own_rows(state: ORMExecuteState) -> None:
+    """Narrow every ORM statement to the session's organization, so that no query can forget."""
+    if (
+        not state.is_orm_statement
+        or state.is_column_load
+        or state.is_relationship_load
+        or state.execution_options.get("every_organization")
+    ):
+        return
+    organization = state.session.info.get("organization")
+    if organization is None:
+        if {mapper.class_.__name__ for mapper in state.all_mappers} == {"Organization"}:
+            return
+        raise IsolationError("this session is bound to no organization")
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            OrganizationRow,
+            lambda cls: cls.organization_id == organization,
+            include_aliases=True,
+        )
+    )
+
+
+@event.listens_for(Session, "before_flush")
+def _only_own_writes(session: Session, *_: object) -> None:
+    organization = session.info.get("organization")
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, OrganizationRow) and organization is not None and row.organization_id != organization:
+            raise IsolationError(f"a row of {type(row).__name__} belongs to another organization")

@@ -1,0 +1,63 @@
+"""What lists and pages read, brought up to date with each batch of events, in the same transaction."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.store.base import organization_of
+from services.store.incidents import Incident, ParticipantRow
+from workflows.domain.events import Event, ParticipantLeft, ParticipantsEngaged
+from workflows.domain.incident import IncidentState
+
+
+async def project(session: AsyncSession, state: IncidentState, written: Sequence[Event]) -> None:
+    """Bring the incident's row to ``state``, and the participants' rows up to date with the events that led there."""
+    await session.merge(_incident(session, state))
+    for event in written:
+        if isinstance(event.body, ParticipantsEngaged):
+            await _engaged(session, state, event, event.body)
+        elif isinstance(event.body, ParticipantLeft):
+            row = await session.get_one(ParticipantRow, (state.id, event.body.individual))
+            row.departed, row.departed_reason, row.departed_at = event.body.how, event.body.reason, event.at
+
+
+def _incident(session: AsyncSession, state: IncidentState) -> Incident:
+    return Incident(
+        id=state.id,
+        organization_id=organization_of(session),
+        reference=state.reference,
+        seq=state.seq,
+        title=state.attributes.title,
+        description=state.attributes.description,
+        type_id=state.attributes.type.id,
+        severity_id=state.attributes.severity.id,
+        priority_id=state.attributes.priority.id,
+        project_id=state.project.id,
+        visibility=state.visibility,
+        status_id=state.status_id,
+        category=state.status.category,
+        is_open=not state.over,
+        reporter_id=state.reporter,
+        commander_id=state.commander,
+        reported_at=state.reported_at,
+        state=json.loads(state.model_dump_json()),
+    )
+
+
+async def _engaged(session: AsyncSession, state: IncidentState, event: Event, body: ParticipantsEngaged) -> None:
+    people = [person.individual for person in body.people]
+    # Someone who comes back has a row already.
+    query = select(ParticipantRow).where(ParticipantRow.incident_id == state.id, ParticipantRow.individual_id.in_(people))
+    known = {row.individual_id: row for row in await session.scalars(query)}
+    for person in body.people:
+        row = known.get(person.individual)
+        if row is None:
+            row = ParticipantRow(organization_id=organization_of(session), incident_id=state.id, individual_id=person.individual)
+            session.add(row)
+        row.roles = list(person.roles)
+        row.joined = body.joined
+        row.departed = row.departed_reason = row.departed_at = None
+        row.engaged_at = event.at
+        row.evidence = [piece.model_dump(mode="json") for piece in person.evidence]

@@ -1,0 +1,1 @@
+"""Pages: one front door over the services."""

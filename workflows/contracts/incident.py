@@ -1,0 +1,40 @@
+"""How an incident's workflow is addressed, started and answered."""
+
+from typing import Final
+
+from workflows.domain.incident import IncidentState
+from workflows.domain.model import Value
+
+WORKFLOW: Final = "Incident"
+"""The workflow type."""
+
+REFUSED: Final = "Refused"
+"""The type of an ApplicationError that carries a domain refusal; its first detail is the refusal's code."""
+ROLLING_OVER: Final = "RollingOver"
+"""The type of the error by which a workflow asks for a moment, while it continues as new."""
+INTERNAL: Final = "InternalError"
+"""The type of the error that stands for an unexpected exception in a handler."""
+
+
+def workflow_id(incident: str) -> str:
+    """The one workflow id of an incident."""
+    return f"incident:{incident}"
+
+
+class IncidentInput(Value):
+    """What an incident's workflow starts from: the folded state, and how far its effects have come.
+
+    ``evaluated_seq``: the ``attributes_seq`` engagement was last evaluated for. ``welcomed_seq``: everyone engaged up to this
+    event was handed to notification. After a loss both are 0, and repeating is harmless: evaluation adds only, and
+    the delivery ledger keeps one intent a person.
+    """
+
+    state: IncidentState
+    evaluated_seq: int = 0
+    welcomed_seq: int = 0
+
+
+class Answer(Value):
+    """What a command came to: the incident's last event once it was done."""
+
+    seq: int

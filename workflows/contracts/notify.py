@@ -1,0 +1,71 @@
+"""The activities of the notify service, and how its workflow is started."""
+
+from enum import StrEnum
+from typing import Final
+
+from temporalio import activity
+
+from workflows.domain.model import Value
+
+WORKFLOW: Final = "Notification"
+"""The workflow type."""
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    WELCOME = "welcome"
+
+
+class NoticeInput(Value):
+    """One notice: one kind and cause with all its recipients (individuals' ids).
+
+    ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a welcome's cause is constant.
+    ``deliveries`` are intents that were written already (a retry, or what is left after continuing as new); ``retry`` also tries
+    those that have failed for good.
+    """
+
+    organization: str
+    incident: str
+    kind: NoticeKind
+    cause: str
+    recipients: tuple[str, ...] = ()
+    deliveries: tuple[str, ...] = ()
+    retry: bool = False
+
+
+class Planned(Value):
+    """The deliveries of a notice that are still to be made."""
+
+    deliveries: tuple[str, ...]
+
+
+class DeliveryRequest(Value):
+    """One delivery to make."""
+
+    organization: str
+    delivery: str
+    retry: bool = False
+
+
+class DeliveryOutcome(Value):
+    """The state in the ledger after the try: sent, failed or folded."""
+
+    state: str
+
+
+def workflow_id(notice: NoticeInput, wave: str) -> str:
+    """The id of the workflow for one wave of a notice."""
+    return f"notice:{notice.incident}:{notice.kind}:{wave}"
+
+
+@activity.defn(name="notify.plan")
+async def plan(notice: NoticeInput) -> Planned:
+    """Write the intents of a notice into the ledger, once each."""
+    raise NotImplementedError
+
+
+@activity.defn(name="notify.deliver")
+async def deliver(request: DeliveryRequest) -> DeliveryOutcome:
+    """Make one delivery, unless the ledger says that it was made or is no longer wanted."""
+    raise NotImplementedError

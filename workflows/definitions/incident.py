@@ -1,0 +1,306 @@
+"""The incident's workflow: one ordered mailbox of named updates, and the effects that follow from its state."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.contracts import engagement, lifecycle, notify, queues
+    from workflows.contracts import incident as contract
+    from workflows.contracts.incident import Answer, IncidentInput
+    from workflows.definitions.mailbox import Mailbox
+    from workflows.domain import commands as ask
+    from workflows.domain.events import Resource, ResourceKind, ResourceState
+    from workflows.domain.incident import IncidentState
+    from workflows.domain.lifecycle import Category
+
+HISTORY_LIMIT: Final = 2_000
+"""Continue as new at this many history events, well before Temporal suggests it: replays stay short."""
+
+_TRY: Final = timedelta(seconds=15)
+"""How long one try of an activity may take: also how long a worker that died is waited for."""
+_RESOURCE_TIMEOUT: Final = timedelta(minutes=2)
+_PATIENT: Final = RetryPolicy(maximum_interval=timedelta(minutes=1))
+_FIRST_LOOK: Final = timedelta(seconds=10)
+_PARK: Final = timedelta(minutes=1)
+_REOPENING: Final = timedelta(minutes=1)
+
+
+@workflow.defn(name=contract.WORKFLOW)
+class IncidentWorkflow:
+    """From report to closure. Every change is an update; what has to be done is read off the state, never remembered apart."""
+
+    @workflow.init
+    def __init__(self, start: IncidentInput) -> None:
+        self.mailbox = Mailbox(start.state)
+        self.evaluated_seq = start.evaluated_seq
+        self.welcomed_seq = start.welcomed_seq
+        self.evaluation_is_late = False
+        self.running: dict[str, asyncio.Task[None]] = {}
+
+    @workflow.run
+    async def run(self, start: IncidentInput) -> None:
+        """Open, respond until the incident is over, close."""
+        self.mailbox.show()
+        if self.state.over:
+            await self._reopen()
+        if self.state.status.category is Category.REPORTED:
+            await self.mailbox.apply(ask.Open(command_id=f"open:{self.state.id}"))
+        await self._respond()
+        await self._close()
+
+    # ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _reopen(self) -> None:
+        """A run that begins over waits for the update that reopens it; it comes with the start (update-with-start)."""
+        try:
+            await workflow.wait_condition(
+                lambda: not self.state.over, timeout=_REOPENING, timeout_summary="waiting to be reopened"
+            )
+        except TimeoutError:
+            return
+
+    async def _respond(self) -> None:
+        """While the incident is open, do what its state calls for, each effect on its own, until someone ends it."""
+        while not self.state.over:
+            for name, effect in self._due().items():
+                self.running[name] = asyncio.create_task(self._carry_out(name, effect))
+            await workflow.wait_condition(lambda: self.state.over or bool(self._due()) or self._must_roll())
+            if self._must_roll() and not self.state.over:
+                await self._roll()
+
+    async def _close(self) -> None:
+        """Stop what the end made pointless, hand over what was merged, and answer everyone who is still asking."""
+        await self._stop_effects()
+        if self.state.merged_into is not None:
+            await workflow.execute_activity(
+                lifecycle.hand_over_merged,
+                lifecycle.MergeRequest(organization=self.state.organization, incident=self.state.id, into=self.state.merged_into),
+                task_queue=queues.LIFECYCLE,
+                start_to_close_timeout=_TRY,
+                retry_policy=_PATIENT,
+                summary="bring the people into the other incident",
+            )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def _must_roll(self) -> bool:
+        info = workflow.info()
+        return info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT
+
+    async def _roll(self) -> None:
+        """Continue as new behind a gate. Effects may be stopped anywhere: the new run finds them due again in the state."""
+        self.mailbox.rolling = True
+        await self._stop_effects()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self.state.over:
+            return
+        workflow.continue_as_new(
+            IncidentInput(state=self.state, evaluated_seq=self.evaluated_seq, welcomed_seq=self.welcomed_seq)
+        )
+
+    # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _due(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What the state calls for and nobody is doing yet, by name."""
+        due: dict[str, Callable[[], Awaitable[None]]] = {
+            f"resource:{kind}": lambda kind=kind: self._make(kind)  # type: ignore[misc]
+            for kind in self.state.unsettled()
+        }
+        looked = self.evaluated_seq >= self.state.attributes_seq
+        if not looked:
+            due["evaluate"] = self._evaluate
+        # A welcome carries the links and goes out in one wave, so it waits for both; but not for a service that is down.
+        if not self.state.unsettled() and (looked or self.evaluation_is_late):
+            if self._unwelcomed():
+                due["welcome"] = self._welcome
+            elif not self.state.opened:
+                due["complete"] = self._complete
+        return {name: effect for name, effect in due.items() if name not in self.running}
+
+    async def _carry_out(self, name: str, effect: Callable[[], Awaitable[None]]) -> None:
+        """Run one effect; one that fails beyond its retries waits and is due again, and delays only itself."""
+        try:
+            await effect()
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.exception("an effect failed; it is tried again", extra={"effect": name})
+            await workflow.sleep(_PARK, summary=f"{name} failed; try again")
+        finally:
+            del self.running[name]
+
+    async def _stop_effects(self) -> None:
+        while self.running:
+            tasks = list(self.running.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make(self, kind: ResourceKind) -> None:
+        """Make one resource, for two minutes at the most; then it has failed, with the reason, and can be retried by hand."""
+        command_id = f"resource:{kind}:{self.state.seq}"
+        try:
+            resource = await workflow.execute_activity(
+                lifecycle.open_resource,
+                lifecycle.ResourceRequest(organization=self.state.organization, incident=self.state.id, kind=kind),
+                task_queue=queues.LIFECYCLE,
+                start_to_close_timeout=_TRY,
+                schedule_to_close_timeout=_RESOURCE_TIMEOUT,
+                summary=kind.value,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            resource = Resource(kind=kind, state=ResourceState.FAILED, reason=str(error.cause or error))
+        await self.mailbox.apply(ask.SetResource(command_id=command_id, resource=resource))
+
+    async def _evaluate(self) -> None:
+        """Find whom the present attributes engage, and add them (E4). Changes that come meanwhile lead to one more look."""
+        seq = self.state.attributes_seq
+        request = engagement.EvaluationRequest(
+            organization=self.state.organization,
+            incident=self.state.id,
+            attributes=self.state.attributes,
+            attributes_seq=seq,
+        )
+        try:
+            found = await self._look(request, _FIRST_LOOK)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self.evaluation_is_late = True
+            found = await self._look(request, None)
+        self.evaluation_is_late = False
+        await self.mailbox.apply(ask.Engage(command_id=f"engage:{seq}", matches=found.matches))
+        self.evaluated_seq = seq
+
+    async def _look(self, request: engagement.EvaluationRequest, patience: timedelta | None) -> engagement.Evaluation:
+        return await workflow.execute_activity(
+            engagement.evaluate,
+            request,
+            task_queue=queues.ENGAGEMENT,
+            start_to_close_timeout=_TRY,
+            schedule_to_close_timeout=patience,
+            retry_policy=_PATIENT,
+            summary=f"attributes as of event {request.attributes_seq}",
+        )
+
+    def _unwelcomed(self) -> list[str]:
+        people = self.state.participants.values()
+        return [p.individual for p in people if p.engaged_seq > self.welcomed_seq and p.departed is None]
+
+    async def _welcome(self) -> None:
+        """Hand everyone who is new to one notification workflow; it goes on by itself, however long a provider is away."""
+        wave = max(self.state.participants[individual].engaged_seq for individual in self._unwelcomed())
+        notice = notify.NoticeInput(
+            organization=self.state.organization,
+            incident=self.state.id,
+            kind=notify.NoticeKind.WELCOME,
+            cause="engaged",
+            recipients=tuple(self._unwelcomed()),
+        )
+        # A wave may have been handed over before the state was rebuilt from the log.
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                notify.WORKFLOW,
+                notice,
+                id=notify.workflow_id(notice, str(wave)),
+                task_queue=queues.NOTIFY,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=f"Welcome {len(notice.recipients)} to INC-{self.state.reference}",
+            )
+        self.welcomed_seq = wave
+
+    async def _complete(self) -> None:
+        await self.mailbox.apply(ask.Complete(command_id=f"complete:{self.state.id}"))
+
+    # ── updates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def state(self) -> IncidentState:
+        """The incident as of its last event."""
+        return self.mailbox.state
+
+    @workflow.update(name="edit", description="Change title, description, type, severity, priority, tags or visibility")
+    async def edit(self, command: ask.Edit) -> Answer:
+        """See ``decide``; so for all that follow."""
+        return await self.mailbox.apply(command)
+
+    @edit.validator
+    def _check_edit(self, command: ask.Edit) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="change_status", description="Move the incident to another status")
+    async def change_status(self, command: ask.ChangeStatus) -> Answer:
+        """Also closes, declines, cancels, merges and reopens."""
+        return await self.mailbox.apply(command)
+
+    @change_status.validator
+    def _check_change_status(self, command: ask.ChangeStatus) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="assign_commander", description="Make a participant the commander")
+    async def assign_commander(self, command: ask.AssignCommander) -> Answer:
+        """The present commander again is a no-op."""
+        return await self.mailbox.apply(command)
+
+    @assign_commander.validator
+    def _check_assign_commander(self, command: ask.AssignCommander) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="add_participant", description="Bring a person in, by hand or by joining")
+    async def add_participant(self, command: ask.Add) -> Answer:
+        """Also brings back someone who went."""
+        return await self.mailbox.apply(command)
+
+    @add_participant.validator
+    def _check_add_participant(self, command: ask.Add) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="leave", description="End a person's participation")
+    async def leave(self, command: ask.Leave) -> Answer:
+        """Left, removed, or not relevant."""
+        return await self.mailbox.apply(command)
+
+    @leave.validator
+    def _check_leave(self, command: ask.Leave) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="retry_resource", description="Try again to make a resource that failed")
+    async def retry_resource(self, command: ask.RetryResource) -> Answer:
+        """The resource is pending again."""
+        return await self.mailbox.apply(command)
+
+    @retry_resource.validator
+    def _check_retry_resource(self, command: ask.RetryResource) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="add_note", description="Write into the timeline")
+    async def add_note(self, command: ask.AddNote) -> Answer:
+        """A custom timeline entry."""
+        return await self.mailbox.apply(command)
+
+    @add_note.validator
+    def _check_add_note(self, command: ask.AddNote) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="absorb", description="Take over the people of an incident merged into this one")
+    async def absorb(self, command: ask.Absorb) -> Answer:
+        """Comes from the merged incident, never from a person."""
+        return await self.mailbox.apply(command)
+
+    @absorb.validator
+    def _check_absorb(self, command: ask.Absorb) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="catch_up", description="Take in what the event log has and this workflow has not")
+    async def catch_up(self) -> Answer:
+        """Asked for after a crash; changes nothing else."""
+        return await self.mailbox.catch_up()

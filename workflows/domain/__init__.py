@@ -1,0 +1,1 @@
+"""Incidents as pydantic models and pure functions: ``decide(state, command) -> events``, ``evolve(state, event) -> state``."""
