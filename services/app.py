@@ -27,7 +27,7 @@ from services.kit.database import Database
 from services.kit.http import create_http
 from services.kit.service import Service
 from services.kit.settings import Settings
-from services.kit.temporal import connect, keep_working, reachable
+from services.kit.temporal import Target, connect, keep_working, reachable
 from services.lifecycle import api as lifecycle_api
 from services.lifecycle.activities import LifecycleActivities
 from services.lifecycle.reconcile import nudge_in_doubt
@@ -67,7 +67,7 @@ class Muster:
     settings: Settings
     database: Database
     client: Client
-    address: str | None
+    target: Target
     relay: Relay
     tail: Tail
     accounts: AccountsService
@@ -78,9 +78,9 @@ class Muster:
     services: dict[str, Service]
 
 
-async def assemble(settings: Settings, database: Database, address: str | None = None) -> Muster:
-    """Put everything together; nothing is started yet. ``address`` is Temporal's, when it is not in the environment."""
-    client = await connect(address)
+async def assemble(settings: Settings, database: Database, target: Target = Target()) -> Muster:  # noqa: B008  (immutable)
+    """Put everything together; nothing is started yet. ``target`` is Temporal, as far as the environment does not say."""
+    client = await connect(target)
     gateway = IncidentGateway(client)
     desk = Desk(database, gateway)
     viewer = Viewer(settings.base_url)
@@ -128,7 +128,7 @@ async def assemble(settings: Settings, database: Database, address: str | None =
         settings=settings,
         database=database,
         client=client,
-        address=address,
+        target=target,
         relay=relay,
         tail=tail,
         accounts=AccountsService(database),
@@ -150,7 +150,7 @@ def create_app(muster: Muster, only: Sequence[str] = NAMES) -> FastAPI:
             for service in chosen:
                 await stack.enter_async_context(service.lifespan())
                 if service.task_queue is not None:
-                    await stack.enter_async_context(_worker(muster.address, service))
+                    await stack.enter_async_context(_worker(muster.target, service))
             yield
 
     app = create_http(
@@ -171,11 +171,11 @@ def create_app(muster: Muster, only: Sequence[str] = NAMES) -> FastAPI:
     return app
 
 
-def _worker(address: str | None, service: Service) -> AbstractAsyncContextManager[None]:
+def _worker(target: Target, service: Service) -> AbstractAsyncContextManager[None]:
     queue = service.task_queue or ""
 
     async def work() -> None:
-        await keep_working(address, queue, service.workflows, service.activities)
+        await keep_working(target, queue, service.workflows, service.activities)
 
     return _running(work)
 

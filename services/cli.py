@@ -22,7 +22,7 @@ from services.kit import telemetry
 from services.kit.database import Database
 from services.kit.errors import MusterError
 from services.kit.settings import Settings
-from services.kit.temporal import connect
+from services.kit.temporal import Target, connect
 from services.kit.temporal_program import TemporalUnavailable, find_temporal
 from services.kit.temporal_server import EmbeddedTemporal, TemporalNotStarted
 from services.lifecycle.reconcile import recover as recover_incidents
@@ -137,14 +137,14 @@ async def _up(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         data = settings.data_dir
         _say(f"Data folder    {data}")
-        address = None
+        target = Target()
         if "TEMPORAL_ADDRESS" in os.environ:
             _say(f"Temporal       {os.environ['TEMPORAL_ADDRESS']} (TEMPORAL_ADDRESS)")
         else:
             program = await _timed("Temporal       program", find_temporal(data, _say))
             server = EmbeddedTemporal(program, data, _say, port=settings.temporal_port, ui_port=settings.temporal_ui_port)
             await _timed("Temporal       server", stack.enter_async_context(server))
-            address = server.address
+            target = Target(server.address)
             _say(f"Temporal UI    {server.ui_url}")
         database = Database(settings.database)
         stack.push_async_callback(database.close)
@@ -153,7 +153,7 @@ async def _up(settings: Settings) -> None:
         if (token := await accounts.begin()) is not None:
             _write_secret(data / "owner-token", token)
         link = await accounts.issue_link()
-        muster = await assemble(settings, database, address)
+        muster = await assemble(settings, database, target)
         _say(f"API token      in {data / 'owner-token'}")
         _say(f"Muster         {settings.base_url}")
         _say(f"Sign in once   {settings.base_url}/sign-in?link={link}")

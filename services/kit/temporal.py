@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from temporalio.api.enums.v1 import IndexedValueType
@@ -33,15 +33,24 @@ RUNNER: Final = SandboxedWorkflowRunner(
 """The sandbox; our pure core passes through, so that a cached incident costs kilobytes."""
 
 
-async def connect(address: str | None = None, *, lazy: bool = True) -> Client:
-    """A client by the standard ``TEMPORAL_*`` settings, or for an address. Lazily, so that Muster starts without Temporal.
+class Target(NamedTuple):
+    """Where Temporal is, as far as the standard ``TEMPORAL_*`` settings do not say so."""
+
+    address: str | None = None
+    namespace: str | None = None
+
+
+async def connect(target: Target = Target(), *, lazy: bool = True) -> Client:  # noqa: B008  (immutable)
+    """A client by the standard ``TEMPORAL_*`` settings and ``target``. Lazily, so that Muster starts without Temporal.
 
     Raises:
         RuntimeError: not lazy, and Temporal does not answer.
     """
     config = ClientConfig.load_client_connect_config()
-    if address is not None:
-        config["target_host"] = address
+    if target.address is not None:
+        config["target_host"] = target.address
+    if target.namespace is not None:
+        config["namespace"] = target.namespace
     config.setdefault("target_host", "localhost:7233")
     return await Client.connect(
         **config,
@@ -88,12 +97,12 @@ async def working(
 
 
 async def keep_working(
-    address: str | None, task_queue: str, workflows: Sequence[type], activities: Sequence[Callable[..., Any]]
+    target: Target, task_queue: str, workflows: Sequence[type], activities: Sequence[Callable[..., Any]]
 ) -> None:
     """Run a worker until cancelled; Temporal may come late, go and come back."""
     while True:
         try:
-            client = await connect(address, lazy=False)
+            client = await connect(target, lazy=False)
             await register_search_attributes(client)
             async with working(client, task_queue, workflows, activities):
                 _log.info("worker started", task_queue=task_queue)

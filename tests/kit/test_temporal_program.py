@@ -131,7 +131,7 @@ async def test_a_build_that_is_cancelled_ends_and_leaves_nothing(on_path: Path, 
     started = data_dir.parent / "pid"
     script(on_path / "go", f'echo partial > "$GOBIN/temporal"; echo $$ > {started}; /bin/sleep 60')
     search = asyncio.create_task(find_temporal(data_dir, nothing))
-    while not (started.exists() and started.read_text()):  # noqa: ASYNC110 - another process writes it
+    while not (started.exists() and started.read_text()):
         await asyncio.sleep(0.02)
     search.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,1 @@
+"""Tests of Muster, mirroring the tree by name."""
