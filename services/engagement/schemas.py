@@ -4,9 +4,10 @@ import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.desk.lookup import Person
+from services.kit.schemas import Body
 from workflows.domain.attributes import Text
 from workflows.domain.engagement import Evidence
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise
@@ -36,18 +37,12 @@ TermText = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=2
 Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS)]
 
 
-class Body(BaseModel):
-    """A request's body: a field that is not known is an error, not silence."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class NewIndividual(Body):
     """Someone who can be engaged."""
 
     name: Name
     email: Email
-    terms: Terms = []
+    terms: Terms = Field(default_factory=list)
     active: bool = True
 
 

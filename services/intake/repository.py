@@ -1,7 +1,6 @@
 """What intake asks of the store."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,10 +9,8 @@ from services.kit.ids import is_id
 from services.store.base import organization_of
 from services.store.contacts import Individual
 from services.store.incidents import ParticipantRow
-from services.store.organizations import Organization, Project, Setting
+from services.store.organizations import Organization
 from services.store.outbox import Errand, OutboxRow
-
-Entry = TypeVar("Entry", Project, Setting)
 
 
 async def next_reference(session: AsyncSession) -> int:
@@ -25,16 +22,6 @@ async def next_reference(session: AsyncSession) -> int:
         .returning(Organization.next_reference)
     )
     return (await session.execute(query)).scalar_one() - 1
-
-
-async def project(session: AsyncSession, wanted: str | None) -> Project | None:
-    """A project by id or name; the default one when none is named."""
-    return _pick((await session.scalars(select(Project))).all(), wanted)
-
-
-async def setting(session: AsyncSession, kind: str, wanted: str | None) -> Setting | None:
-    """An entry of one of the organization's lists, by id or name; the default one when none is named."""
-    return _pick((await session.scalars(select(Setting).where(Setting.list == kind))).all(), wanted)
 
 
 async def individual(session: AsyncSession, wanted: str) -> Individual | None:
@@ -58,10 +45,3 @@ async def participants(session: AsyncSession, incident: str) -> Sequence[tuple[P
         .order_by(ParticipantRow.engaged_at, Individual.name)
     )
     return [(row[0], row[1]) for row in await session.execute(query)]
-
-
-def _pick(entries: Sequence[Entry], wanted: str | None) -> Entry | None:
-    if wanted is None:
-        return next((entry for entry in entries if entry.is_default), None)
-    folded = wanted.casefold()
-    return next((entry for entry in entries if entry.id == wanted or entry.name.casefold() == folded), None)

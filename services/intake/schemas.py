@@ -1,24 +1,20 @@
 """What a report holds, and what its receipt shows."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel
 
 from services.desk.lookup import Person
 from services.desk.views import Links
-from workflows.domain.attributes import Description, Tags, Text, Title
+from services.kit.schemas import Body, Named
+from workflows.domain.attributes import Description, Tags, Title
 from workflows.domain.engagement import Evidence
 from workflows.domain.events import Mode, Resource, Visibility
 
-Named = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-"""An entry of one of the organization's lists, by id or by name."""
 
-
-class ReportBody(BaseModel):
+class ReportBody(Body):
     """A report. Whatever is left out takes the organization's default; ``occurred_at`` is for one that is back-dated (R7)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Title
     description: Description = ""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.desk.choices import pick_project, pick_setting
 from services.desk.lookup import Person, find_incident, people
 from services.desk.views import IncidentView, Viewer, roles
 from services.intake import repository
@@ -16,7 +17,6 @@ from services.kit.telemetry import traceparent
 from services.store import event_log, outbox
 from services.store.contacts import Individual
 from services.store.incidents import Incident, ParticipantRow
-from services.store.organizations import Project, Setting
 from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.engagement import Evidence
 from workflows.domain.events import Draft, Reported, ResourceKind
@@ -71,13 +71,13 @@ class IntakeService:
 
     async def _resolve(self, session: AsyncSession, actor: Actor, body: ReportBody) -> Reported:
         faults: list[FieldError] = []
-        project = await repository.project(session, body.project)
+        project = await pick_project(session, body.project)
         if project is None:
             faults.append(_unknown("project", body.project))
-        picked: dict[str, Setting] = {}
+        picked: dict[str, Choice] = {}
         for kind in ("type", "severity", "priority"):
             wanted = getattr(body, kind)
-            entry = await repository.setting(session, kind, wanted)
+            entry = await pick_setting(session, kind, wanted)
             if entry is None:
                 faults.append(_unknown(kind, wanted))
             else:
@@ -96,12 +96,12 @@ class IntakeService:
             attributes=Attributes(
                 title=body.title,
                 description=body.description,
-                type=_choice(picked["type"]),
-                severity=_choice(picked["severity"]),
-                priority=_choice(picked["priority"]),
+                type=picked["type"],
+                severity=picked["severity"],
+                priority=picked["priority"],
                 tags=body.tags,
             ),
-            project=_choice(project),
+            project=project,
             reporter=actor.individual,
             commander=None if commander is None else commander.id,
             mode=body.mode,
@@ -109,10 +109,6 @@ class IntakeService:
             occurred_at=body.occurred_at,
             lifecycle=DEFAULT_LIFECYCLE,
         )
-
-
-def _choice(entry: Project | Setting) -> Choice:
-    return Choice(id=entry.id, name=entry.name)
 
 
 def _unknown(field: str, wanted: str | None) -> FieldError:

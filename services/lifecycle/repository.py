@@ -15,7 +15,6 @@ from services.store.conversation import Message
 from services.store.deliveries import Delivery
 from services.store.incidents import EventRow, Incident
 from services.store.organizations import Project, Setting
-from workflows.domain.attributes import Choice
 
 _EVERY = {"every_organization": True}
 
@@ -78,14 +77,6 @@ async def commanders(session: AsyncSession, actor: Actor) -> Sequence[Individual
     """Those who command an open incident the actor may see, to filter by."""
     query = select(Incident.commander_id).where(Incident.is_open, visible_to(actor))
     return (await session.scalars(select(Individual).where(Individual.id.in_(query)).order_by(Individual.name))).all()
-
-
-async def setting(session: AsyncSession, kind: str, wanted: str) -> Choice | None:
-    """An entry of one of the organization's lists, by id or name."""
-    entries = (await session.scalars(select(Setting).where(Setting.list == kind))).all()
-    folded = wanted.casefold()
-    found = next((entry for entry in entries if entry.id == wanted or entry.name.casefold() == folded), None)
-    return None if found is None else Choice(id=found.id, name=found.name)
 
 
 async def event_kinds(session: AsyncSession, incident: str, after: int) -> list[tuple[int, str]]:

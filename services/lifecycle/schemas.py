@@ -3,21 +3,15 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from services.desk.lookup import Person
+from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Description, Tags, Text, Title
 from workflows.domain.events import Visibility
 
-Named = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Reason = Annotated[Text, StringConstraints(max_length=2000)]
 LongText = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
-
-
-class Body(BaseModel):
-    """A request's body: a field that is not known is an error, not silence."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class IncidentEdit(Body):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chat.platform import ChannelNotReady, ChatPlatform
+from services.desk.choices import pick_setting
 from services.desk.commands import Desk
 from services.desk.lookup import find_incident, people
 from services.desk.views import IncidentView, Viewer
@@ -226,7 +227,7 @@ class LifecycleService:
                 wanted = getattr(edit, kind)
                 if wanted is None:
                     continue
-                found = await repository.setting(session, kind, wanted)
+                found = await pick_setting(session, kind, wanted)
                 if found is None:
                     message = f"There is no {kind} “{wanted}” in this organization."
                     faults.append(FieldError(field=kind, code="unknown", message=message))

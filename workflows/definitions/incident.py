@@ -42,6 +42,7 @@ class IncidentWorkflow:
         self.evaluated_seq = start.evaluated_seq
         self.welcomed_seq = start.welcomed_seq
         self.evaluation_is_late = False
+        self.handing_over = False
         self.running: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
@@ -136,6 +137,8 @@ class IncidentWorkflow:
             del self.running[name]
 
     async def _stop_effects(self) -> None:
+        # To cancel the start of a child is to cancel the child: its people would never be welcomed.
+        await workflow.wait_condition(lambda: not self.handing_over)
         while self.running:
             tasks = list(self.running.values())
             for task in tasks:
@@ -205,6 +208,14 @@ class IncidentWorkflow:
             cause="engaged",
             recipients=tuple(self._unwelcomed()),
         )
+        self.handing_over = True
+        try:
+            await self._start(notice, wave)
+        finally:
+            self.handing_over = False
+        self.welcomed_seq = wave
+
+    async def _start(self, notice: notify.NoticeInput, wave: int) -> None:
         # A wave may have been handed over before the state was rebuilt from the log.
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
@@ -216,7 +227,6 @@ class IncidentWorkflow:
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 static_summary=f"Welcome {len(notice.recipients)} to INC-{self.state.reference}",
             )
-        self.welcomed_seq = wave
 
     async def _complete(self) -> None:
         await self.mailbox.apply(ask.Complete(command_id=f"complete:{self.state.id}"))
