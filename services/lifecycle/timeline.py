@@ -131,6 +131,8 @@ def _left(body: ParticipantLeft, actor: str | None, names: dict[str, Person]) ->
 
 def _resource(body: ResourceChanged) -> str:
     kind = body.resource.kind.value
+    if body.resource.state is ResourceState.PENDING and body.resource.reason is not None:
+        return f"The {kind} takes longer; Muster keeps trying"
     return {
         ResourceState.READY: f"The {kind} is ready",
         ResourceState.FAILED: f"The {kind} could not be made",

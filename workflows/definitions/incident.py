@@ -25,9 +25,10 @@ HISTORY_LIMIT: Final = 2_000
 
 _TRY: Final = timedelta(seconds=15)
 """How long one try of an activity may take: also how long a worker that died is waited for."""
-_RESOURCE_TIMEOUT: Final = timedelta(minutes=2)
 _PATIENT: Final = RetryPolicy(maximum_interval=timedelta(minutes=1))
 _FIRST_LOOK: Final = timedelta(seconds=10)
+"""For how long the rest of the opening waits for one thing; what takes longer, or fails, delays only itself."""
+_LAST_LOOK: Final = timedelta(minutes=2)
 _PARK: Final = timedelta(minutes=1)
 _REOPENING: Final = timedelta(minutes=1)
 
@@ -117,10 +118,10 @@ class IncidentWorkflow:
         if not looked:
             due["evaluate"] = self._evaluate
         # A welcome carries the links and goes out in one wave, so it waits for both; but not for a service that is down.
-        if not self.state.unsettled() and (looked or self.evaluation_is_late):
+        if not self.state.awaited() and (looked or self.evaluation_is_late):
             if self._unwelcomed():
                 due["welcome"] = self._welcome
-            elif not self.state.opened:
+            elif not self.state.opened and not self.state.unsettled():
                 due["complete"] = self._complete
         return {name: effect for name, effect in due.items() if name not in self.running}
 
@@ -146,22 +147,29 @@ class IncidentWorkflow:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, kind: ResourceKind) -> None:
-        """Make one resource, for two minutes at the most; then it has failed, with the reason, and can be retried by hand."""
-        command_id = f"resource:{kind}:{self.state.seq}"
+        """Make one resource. After a first failure nobody waits for it; after two minutes it has failed, until retried."""
+        seq = self.state.seq
+        for patience, otherwise in ((_FIRST_LOOK, ResourceState.PENDING), (_LAST_LOOK, ResourceState.FAILED)):
+            resource = await self._open(kind, patience, otherwise)
+            command_id = f"resource:{kind}:{seq}:{resource.state}"
+            await self.mailbox.apply(ask.SetResource(command_id=command_id, resource=resource))
+            if resource.state is not ResourceState.PENDING:
+                return
+
+    async def _open(self, kind: ResourceKind, patience: timedelta, otherwise: ResourceState) -> Resource:
         try:
-            resource = await workflow.execute_activity(
+            return await workflow.execute_activity(
                 lifecycle.open_resource,
                 lifecycle.ResourceRequest(organization=self.state.organization, incident=self.state.id, kind=kind),
                 task_queue=queues.LIFECYCLE,
                 start_to_close_timeout=_TRY,
-                schedule_to_close_timeout=_RESOURCE_TIMEOUT,
+                schedule_to_close_timeout=patience,
                 summary=kind.value,
             )
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            resource = Resource(kind=kind, state=ResourceState.FAILED, reason=str(error.cause or error))
-        await self.mailbox.apply(ask.SetResource(command_id=command_id, resource=resource))
+            return Resource(kind=kind, state=otherwise, reason=str(error.cause or error))
 
     async def _evaluate(self) -> None:
         """Find whom the present attributes engage, and add them (E4). Changes that come meanwhile lead to one more look."""

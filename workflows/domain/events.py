@@ -54,7 +54,7 @@ class Departure(StrEnum):
 
 
 class Resource(Value):
-    """One incident resource. ``reason`` says in words why it failed."""
+    """One incident resource. ``reason`` says in words why it failed; while it is pending: why the last try did."""
 
     kind: ResourceKind
     state: ResourceState = ResourceState.PENDING
@@ -123,7 +123,7 @@ class ParticipantLeft(Value):
 
 
 class ResourceChanged(Value):
-    """A resource became ready, failed, or is tried again."""
+    """A resource became ready, failed, takes longer, or is tried again by hand."""
 
     kind: Literal["resource_changed"] = "resource_changed"
     resource: Resource

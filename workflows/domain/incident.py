@@ -75,6 +75,10 @@ class IncidentState(Value):
         """The resources that are still being made, in their fixed order."""
         return [kind for kind in ResourceKind if self.resources[kind].state is ResourceState.PENDING]
 
+    def awaited(self) -> bool:
+        """Whether a resource may be ready any moment: one that is being made, and has not failed so far."""
+        return any(self.resources[kind].reason is None for kind in self.unsettled())
+
     def reachable(self) -> tuple[Status, ...]:
         """The statuses the incident may move to now."""
         return self.lifecycle.reachable(self.status)
