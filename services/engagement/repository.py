@@ -54,10 +54,10 @@ async def participants(session: AsyncSession, incident: str) -> Sequence[tuple[P
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
-async def evaluations(session: AsyncSession, incident: str) -> Sequence[EvaluationRow]:
-    """When engagement was evaluated for an incident, the latest first."""
-    query = select(EvaluationRow).where(EvaluationRow.incident_id == incident).order_by(EvaluationRow.attributes_seq.desc())
-    return (await session.scalars(query)).all()
+async def last_evaluated_seq(session: AsyncSession, incident: str) -> int:
+    """Up to which event an incident's attributes were looked at for people; 0 when never."""
+    query = select(func.max(EvaluationRow.attributes_seq)).where(EvaluationRow.incident_id == incident)
+    return await session.scalar(query) or 0
 
 
 async def list_individuals(

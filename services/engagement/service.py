@@ -1,5 +1,6 @@
 """Who takes part in an incident, and why (E5, E6)."""
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,14 +11,18 @@ from services.desk.views import roles
 from services.engagement import repository
 from services.engagement.schemas import EngagementView, ParticipantView, WhyView
 from services.kit.auth import Actor
+from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import Conflict
 from services.store.contacts import Individual
-from services.store.incidents import Incident, ParticipantRow
+from services.store.incidents import EventRow, Incident, ParticipantRow
 from workflows.domain.commands import Add, Leave
 from workflows.domain.engagement import Evidence, EvidenceKind, Match, Term, match
 from workflows.domain.events import Departure
 from workflows.domain.incident import IncidentState
+
+LATE = timedelta(seconds=15)
+"""How long an evaluation may take before the incident's page says that it is missing."""
 
 State = Literal["engaged", "joined", "left", "removed"]
 
@@ -74,8 +79,7 @@ class EngagementService:
         else:
             looked_up = [Term(id=t.id, version=t.version, individual=person.id, normalised=t.normalised) for t in terms]
             matches = match(state.attributes, looked_up)
-            evaluated = await repository.evaluations(session, incident.id)
-            looked = bool(evaluated) and evaluated[0].attributes_seq >= state.attributes_seq
+            looked = await repository.last_evaluated_seq(session, incident.id) >= state.attributes_seq
             reason, explanation = _why_not(person, bool(terms), bool(matches), looked, state.over)
         return WhyView(
             individual=_person(person),
@@ -85,6 +89,20 @@ class EngagementService:
             evidence=[] if row is None else _evidence(row),
             terms=[term.phrase for term in terms],
         )
+
+    async def is_late(self, session: AsyncSession, actor: Actor, reference: str) -> bool:
+        """Whether the attributes changed a while ago and nobody could look for people since: the page must say so.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        incident = await find_incident(session, actor, reference)
+        state = IncidentState.model_validate(incident.state)
+        looked = await repository.last_evaluated_seq(session, incident.id)
+        if state.over or looked >= state.attributes_seq:
+            return False
+        changed = await session.get_one(EventRow, (incident.id, state.attributes_seq))
+        return datetime.fromisoformat(changed.at) < now() - LATE
 
     async def add(self, actor: Actor, reference: str, individual: str, command_id: str) -> None:
         """Bring a person in by hand; also someone who went.
