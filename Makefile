@@ -11,6 +11,9 @@ export MUSTER_DATA_DIR ?= var
 UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 RUN = $(UV) run --no-sync
 
+# They start whole Musters or browsers, and want the machine for themselves.
+HEAVY = tests/faults tests/browser
+
 .PHONY: help
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,9 +31,11 @@ run: setup  ## Run Muster with all it needs, its data in var/ (or MUSTER_DATA_DI
 	$(RUN) muster up
 
 .PHONY: test
-test: setup-tests  ## Run every check: lint, types, tests
+test: setup-tests  ## Run every check: lint, types, tests, features
 	@$(MAKE) --no-print-directory --assume-old=setup lint types
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadscope $(HEAVY:%=--ignore=%)
+	$(RUN) pytest $(HEAVY)
+	$(RUN) python -m tests.features
 
 .PHONY: lint
 lint: setup  ## Check style, format and the direction of imports
@@ -48,7 +53,7 @@ types: setup  ## Check types
 	$(RUN) mypy
 
 .PHONY: features
-features: setup-tests  ## Check that every capability in docs/features.md is carried by a test
+features: setup  ## Say which capabilities of docs/features.md no passing test carries
 	$(RUN) python -m tests.features
 
 .PHONY: bench
@@ -60,8 +65,8 @@ screenshots: setup-tests  ## Take the pictures of the pages
 	$(RUN) python -m tests.screenshots
 
 .PHONY: db-check
-db-check: setup  ## Check that the migrations and the tables in the code agree
-	$(RUN) muster db check
+db-check: setup  ## Check that migrations and tables agree, on both databases
+	$(RUN) pytest tests/store/test_migrations.py
 
 .PHONY: clean
 clean:  ## Remove what set-up and tools made; the data in var/ stays

@@ -37,7 +37,7 @@ from services.lifecycle.settings import LifecycleServiceSettings
 from services.lifecycle.stream import Tail
 from services.notify import api as notify_api
 from services.notify.activities import NotifyActivities
-from services.notify.channels.channel import Channel, ChannelName
+from services.notify.channels.channel import Channel, ChannelName, StoredChannel
 from services.notify.channels.chat import ChatChannel
 from services.notify.channels.inbox import InboxChannel
 from services.notify.channels.smtp import SmtpChannel
@@ -91,9 +91,9 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
     if template := LifecycleServiceSettings().call_url_template:
         providers[ResourceKind.CALL] = CallProvider(template)
     smtp = SmtpSettings()
-    channels: dict[ChannelName, Channel] = {
-        ChannelName.EMAIL: SmtpChannel(smtp) if smtp.host else InboxChannel(database),
-        ChannelName.CHAT: ChatChannel(platform, "builtin", InboxChannel(database, ChannelName.CHAT)),
+    channels: dict[ChannelName, Channel | StoredChannel] = {
+        ChannelName.EMAIL: SmtpChannel(smtp) if smtp.host else InboxChannel(),
+        ChannelName.CHAT: ChatChannel(),
     }
     lifecycle = LifecycleActivities(database, gateway, providers)
     engagement = EngagementActivities(database)

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import os
+import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,22 +17,30 @@ import uvicorn
 from alembic.util import CommandError
 from fastapi import FastAPI
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.accounts.service import AccountsService
-from services.app import NAMES, assemble, create_app
+from services.app import NAMES, Muster, assemble, create_app
 from services.kit import telemetry
 from services.kit.database import Database
 from services.kit.errors import MusterError
 from services.kit.settings import Settings
-from services.kit.temporal import Target, connect
+from services.kit.temporal import Target, connect, reachable, register_search_attributes
 from services.kit.temporal_program import TemporalUnavailable, find_temporal
 from services.kit.temporal_server import EmbeddedTemporal, TemporalNotStarted
 from services.lifecycle.reconcile import recover as recover_incidents
+from services.lifecycle.reconcile import remember_open
 from services.store import schema
 from workflows.domain.record import Record, faults
 from workflows.gateway import GatewayError, IncidentGateway
 
 _Result = TypeVar("_Result")
+
+
+class NotStarted(RuntimeError):
+    """Muster cannot start. The message says why, and what to do."""
+
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help="Muster runs incidents.")
 database_cli = typer.Typer(no_args_is_help=True, help="Look after the database.")
@@ -44,7 +54,7 @@ def main() -> None:
         cli(standalone_mode=False)
     except typer.Exit as done:
         code = done.exit_code
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
         code = 130
     except Exception as error:  # noqa: BLE001  (the last resort of the process: it is explained or logged, and ends it)
         code = _explain(error)
@@ -59,7 +69,7 @@ def main() -> None:
 def up() -> None:
     """Run everything in one process, beside an embedded Temporal unless TEMPORAL_ADDRESS names one."""
     settings = _begin("muster")
-    asyncio.run(_up(settings))
+    asyncio.run(_until_stopped(_up(settings)))
 
 
 @cli.command()
@@ -68,7 +78,7 @@ def serve(names: Annotated[list[str], typer.Argument(help=f"Any of: {', '.join(N
     if unknown := [name for name in names if name not in NAMES]:
         raise typer.BadParameter(f"there is no service {unknown[0]}; there are {', '.join(NAMES)}")
     settings = _begin(f"muster-{'-'.join(names)}")
-    asyncio.run(_serve(settings, names))
+    asyncio.run(_until_stopped(_serve(settings, names)))
 
 
 @cli.command("sign-in-link")
@@ -91,8 +101,14 @@ def recover() -> None:
     settings = _begin("muster-recover")
 
     async def run() -> int:
+        client = await connect()
+        if not await reachable(client):
+            raise NotStarted(
+                "Temporal does not answer. Set TEMPORAL_ADDRESS to where it is: HOST:PORT, as `muster up` prints it."
+            )
+        await register_search_attributes(client)
         database = Database(settings.database)
-        count = await recover_incidents(database, IncidentGateway(await connect()))
+        count = await recover_incidents(database, IncidentGateway(client))
         await database.close()
         return count
 
@@ -135,52 +151,123 @@ def check() -> None:
 
 async def _up(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        data = settings.data_dir
-        _say(f"Data folder    {data}")
-        target = Target()
-        if "TEMPORAL_ADDRESS" in os.environ:
-            _say(f"Temporal       {os.environ['TEMPORAL_ADDRESS']} (TEMPORAL_ADDRESS)")
-        else:
-            program = await _timed("Temporal       program", find_temporal(data, _say))
-            server = EmbeddedTemporal(program, data, _say, port=settings.temporal_port, ui_port=settings.temporal_ui_port)
-            await _timed("Temporal       server", stack.enter_async_context(server))
-            target = Target(server.address)
-            _say(f"Temporal UI    {server.ui_url}")
-        database = Database(settings.database)
-        stack.push_async_callback(database.close)
-        await _timed("Database       ready", schema.upgrade(database))
-        accounts = AccountsService(database)
-        if (token := await accounts.begin()) is not None:
-            _write_secret(data / "owner-token", token)
-        link = await accounts.issue_link()
+        listener = stack.enter_context(_listener(settings))
+        _say(f"Data folder    {settings.data_dir}")
+        database = await _timed("Database       ready", _database(settings, stack))
+        target = await _temporal(settings, database, stack)
         muster = await assemble(settings, database, target)
-        _say(f"API token      in {data / 'owner-token'}")
         _say(f"Muster         {settings.base_url}")
-        _say(f"Sign in once   {settings.base_url}/sign-in?link={link}")
+        await _let_the_owner_in(settings, muster.accounts)
         _say("Ctrl-C stops it; the next start goes on where it was.")
-        await _listen(settings, create_app(muster))
+        await _listen(muster, create_app(muster), listener)
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
+    """The database at its newest revision; it closes with ``stack``.
+
+    Raises:
+        NotStarted: it cannot be reached.
+    """
+    database = Database(settings.database)
+    stack.push_async_callback(database.close)
+    try:
+        async with database.engine.connect():
+            pass
+    except (OSError, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        raise NotStarted(
+            f"The database does not let Muster in: {reason}. See that it runs, and that MUSTER_DATABASE_URL is right."
+        ) from error
+    await schema.upgrade(database)
+    return database
+
+
+async def _temporal(settings: Settings, database: Database, stack: AsyncExitStack) -> Target:
+    """The Temporal to use; the embedded one is started, and stops with ``stack``."""
+    if address := os.environ.get("TEMPORAL_ADDRESS"):
+        _say(f"Temporal       {address} (TEMPORAL_ADDRESS)")
+        return Target()
+    program = await _timed("Temporal       program", find_temporal(settings.data_dir, _say))
+    server = EmbeddedTemporal(program, settings.data_dir, _say, port=settings.temporal_port, ui_port=settings.temporal_ui_port)
+    # Before it has data again: if this process dies in between, the next start sees the loss as well.
+    if not server.has_data and (lost := await remember_open(database)):
+        _say(f"Temporal       has no data: {lost} open incidents go on from the event log")
+    await _timed("Temporal       server", stack.enter_async_context(server))
+    _say(f"Temporal       {server.address}")
+    _say(f"Temporal UI    {server.ui_url}")
+    return Target(server.address)
 
 
 async def _serve(settings: Settings, names: list[str]) -> None:
-    database = Database(settings.database)
-    await schema.upgrade(database)
-    muster = await assemble(settings, database)
-    await _listen(settings, create_app(muster, names))
-    await database.close()
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listener(settings))
+        database = await _database(settings, stack)
+        muster = await assemble(settings, database)
+        if "accounts" in names:
+            await _let_the_owner_in(settings, muster.accounts)
+        await _listen(muster, create_app(muster, names), listener)
 
 
-async def _listen(settings: Settings, app: FastAPI) -> None:
-    # Streams stay open for minutes; a stop does not wait for them.
+async def _let_the_owner_in(settings: Settings, accounts: AccountsService) -> None:
+    """Say how to sign in; on an empty database make the organization and its owner's token first."""
+    file = settings.data_dir / "owner-token"
+    if (token := await accounts.begin()) is not None:
+        _write_secret(file, token)
+    if file.exists():
+        _say(f"API token      in {file}")
+    _say(f"Sign in once   {settings.base_url}/sign-in?link={await accounts.issue_link()}")
+
+
+@contextmanager
+def _listener(settings: Settings) -> Generator[socket.socket]:
+    """The socket to serve on, taken before anything is started.
+
+    Raises:
+        NotStarted: something else listens there.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise NotStarted(
+            f"Muster cannot listen on {settings.host}, port {settings.port}: {os.strerror(error.errno or 0)}. "
+            "Perhaps Muster runs there already. Stop what does, or set MUSTER_PORT to another port."
+        ) from error
+    with listener:
+        yield listener
+
+
+async def _until_stopped(work: Coroutine[None, None, None]) -> None:
+    """Do the work until it is done, or until Ctrl-C or SIGTERM; then it is cancelled, and stops everything in its order."""
+    task = asyncio.ensure_future(work)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
+    await task
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to ``_until_stopped``, which hears them before and after there is a server, too."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """None of them."""
+        yield
+
+
+async def _listen(muster: Muster, app: FastAPI, listener: socket.socket) -> None:
+    """Serve until cancelled; what is under way then is finished, and the workers stop, before this returns."""
     config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
+        app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
     )
-    await uvicorn.Server(config).serve()
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        muster.tail.end()
+        await serving
+        _say("Stopped.")
 
 
 def _begin(process: str) -> Settings:
@@ -217,11 +304,22 @@ def _explain(error: Exception) -> int:
     if isinstance(error, typer.BadParameter):
         _say(f"muster: {error.format_message()}")
         return 2
-    if isinstance(error, (TemporalUnavailable, TemporalNotStarted, MusterError, GatewayError, ValidationError)):
+    if isinstance(error, ValidationError) and (reasons := _nonsense(error)):
+        _say(f"muster: {reasons}")
+        return 2
+    if isinstance(error, (NotStarted, TemporalUnavailable, TemporalNotStarted, MusterError, GatewayError, OSError)):
         _say(f"muster: {error}")
         return 1
     logging.getLogger("muster").error("muster ended with a fault", exc_info=error)
     return 1
+
+
+def _nonsense(error: ValidationError) -> str:
+    """Which settings make no sense, by the names they are set by; nothing, if it is not about settings."""
+    prefixes = {section.__name__: section.model_config["env_prefix"] for section in BaseSettings.__subclasses__()}
+    if (prefix := prefixes.get(error.title)) is None:
+        return ""
+    return "; ".join(f"{prefix}{'_'.join(map(str, fault['loc']))}".upper() + f": {fault['msg']}" for fault in error.errors())
 
 
 def _say(line: str) -> None:

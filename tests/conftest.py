@@ -5,6 +5,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,15 +21,21 @@ from services.kit.temporal import Target, connect
 from services.kit.temporal_program import find_temporal
 from services.kit.temporal_server import EmbeddedTemporal
 from services.store import schema
+from tests.features import FeatureRecord
 from tests.support.running import Organization, RunningMuster, running_muster
 
 DATA = Path(os.environ.get("MUSTER_DATA_DIR", "var")).absolute()
 """Where set-up keeps the Temporal program."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep which test passed, for the report of features."""
+    config.pluginmanager.register(FeatureRecord())
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """The Temporal SDK can crash when the interpreter ends; the tests' outcome must not depend on it."""
-    if hasattr(session.config, "workerinput"):
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return
     session.config.add_cleanup(lambda: _leave(int(exitstatus)))
 
@@ -65,26 +72,32 @@ async def namespace(temporal: EmbeddedTemporal) -> Target:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server of this test run's own, with its maintenance database."""
-    server: Any = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield str(server.get_uri())
-    server.cleanup()
+    # Not in pytest's folder: PostgreSQL never runs as root, and pytest closes its folder to everyone else.
+    with TemporaryDirectory(prefix="muster-postgres-", ignore_cleanup_errors=True) as folder:
+        server: Any = get_server(folder, cleanup_mode="stop")
+        yield str(server.get_uri())
+        server.cleanup()
+
+
+async def new_database_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a new database of a kind, without any table."""
+    if kind == "sqlite":
+        return sqlite_url(folder / "muster.db")
+    maintenance: str = request.getfixturevalue("postgres")
+    name = f"m{uuid.uuid4().hex[:10]}"
+    engine = create_async_engine(maintenance.replace("postgresql://", "postgresql+asyncpg://", 1))
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    await engine.dispose()
+    head, _, tail = maintenance.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else "")
 
 
 async def new_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Database:
     """An empty database of a kind, with all tables."""
-    if kind == "sqlite":
-        database = Database(sqlite_url(folder / "muster.db"))
-    else:
-        maintenance = request.getfixturevalue("postgres")
-        name = f"m{uuid.uuid4().hex[:10]}"
-        engine = create_async_engine(maintenance.replace("postgresql://", "postgresql+asyncpg://", 1))
-        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name}"))
-        await engine.dispose()
-        head, _, tail = maintenance.partition("?")
-        database = Database(f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else ""))
+    database = Database(await new_database_url(kind, folder, request))
     await schema.upgrade(database)
     return database
 

@@ -26,6 +26,8 @@ from workflows.domain.incident import IncidentState
 
 ROLLING_PAUSE: Final = 0.05
 """Seconds before a command is given again to a workflow that continues as new."""
+LAST_LOOK: Final = 1.0
+"""Seconds, the last of a caller's patience, for finding out whether Temporal is there at all."""
 
 
 class GatewayError(Exception):
@@ -69,7 +71,8 @@ class IncidentGateway:
         self._patience = patience
 
     async def start(self, state: IncidentState) -> None:
-        """Start the workflow of an incident; one that runs, or ran to its end, is left alone.
+        """Start the workflow of an incident; one that runs, or ran to its end, is left alone. One that was terminated is not:
+        the incident goes on.
 
         Raises:
             Unavailable: Temporal cannot be reached.
@@ -82,7 +85,7 @@ class IncidentGateway:
                     id=workflow_id(state.id),
                     task_queue=queues.LIFECYCLE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     static_summary=summary(state),
                     search_attributes=search_attributes.typed(search_attributes.of(state)),
                     rpc_timeout=timedelta(seconds=self._patience),
@@ -119,7 +122,7 @@ class IncidentGateway:
         async def update() -> Answer:
             operation: WithStartWorkflowOperation[IncidentWorkflow, None] = WithStartWorkflowOperation(
                 IncidentWorkflow.run,
-                IncidentInput(state=state, evaluated_seq=state.attributes_seq, welcomed_seq=state.seq),
+                IncidentInput(state=state),
                 id=workflow_id(state.id),
                 task_queue=queues.LIFECYCLE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -170,16 +173,22 @@ class IncidentGateway:
         return answer
 
     async def _persist(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Try until answered: a workflow that rolls over is asked again, everything else is told apart."""
+        """Try until answered: a workflow that rolls over or ends is asked again, everything else is told apart."""
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience - LAST_LOOK):
                 while True:
                     try:
                         return await attempt()
                     except WorkflowUpdateFailedError as failed:
                         _raise_unless_rolling(failed)
+                    except RPCError as error:
+                        # So the server says that a run was about to end or roll over when the update came in.
+                        if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                            raise
                     await asyncio.sleep(ROLLING_PAUSE)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            if not await self._reachable():
+                raise Unavailable("Temporal does not answer") from error
             raise Unanswered("no answer in time") from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
@@ -191,12 +200,19 @@ class IncidentGateway:
             # The SDK's bridge raises it when a lazy client cannot connect.
             raise Unavailable(str(error)) from error
 
+    async def _reachable(self) -> bool:
+        try:
+            async with asyncio.timeout(LAST_LOOK):
+                return await self._client.service_client.check_health()
+        except (RPCError, RuntimeError, TimeoutError):
+            return False
+
 
 def _raise_unless_rolling(failed: WorkflowUpdateFailedError) -> None:
     cause = failed.cause
     if not isinstance(cause, ApplicationError):
-        # The workflow ended while the update was on its way.
-        raise NotRunning(str(cause)) from failed
+        # An activity of the handler failed for good.
+        raise Broken(str(cause.__cause__ or cause)) from failed
     if cause.type == contract.REFUSED:
         raise Refused(str(cause.details[0]), cause.message) from failed
     if cause.type == contract.ROLLING_OVER:

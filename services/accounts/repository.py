@@ -55,6 +55,11 @@ async def projects(session: AsyncSession) -> Sequence[Project]:
     return (await session.scalars(select(Project).order_by(Project.name))).all()
 
 
+async def all_settings(session: AsyncSession) -> Sequence[Setting]:
+    """The entries of every one of the organization's lists, each list in its order."""
+    return (await session.scalars(select(Setting).order_by(Setting.list, Setting.rank))).all()
+
+
 async def settings(session: AsyncSession, kind: str) -> Sequence[Setting]:
     """One of the organization's lists, in its order."""
     return (await session.scalars(select(Setting).where(Setting.list == kind).order_by(Setting.rank))).all()

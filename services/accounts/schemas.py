@@ -44,3 +44,12 @@ class SettingView(BaseModel):
     name: str
     rank: int
     is_default: bool
+
+
+class Choices(BaseModel):
+    """Everything a report picks from."""
+
+    projects: list[ProjectView]
+    types: list[SettingView]
+    severities: list[SettingView]
+    priorities: list[SettingView]

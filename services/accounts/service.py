@@ -9,6 +9,7 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts import repository
+from services.accounts.schemas import Choices, ProjectView, SettingView
 from services.kit.auth import SESSION_COOKIE, Actor
 from services.kit.clock import now
 from services.kit.database import Database
@@ -80,6 +81,19 @@ class AccountsService:
             row = await repository.credential_by_hash(session, _hash(secret), SESSION, now())
             if row is not None:
                 await repository.spend(session, row.id)
+
+    async def choices(self, session: AsyncSession) -> Choices:
+        """What an incident's project, type, severity and priority can be."""
+        lists: dict[str, list[SettingView]] = {"type": [], "severity": [], "priority": []}
+        for row in await repository.all_settings(session):
+            lists[row.list].append(SettingView(id=row.id, name=row.name, rank=row.rank, is_default=row.is_default))
+        projects = await repository.projects(session)
+        return Choices(
+            projects=[ProjectView(id=row.id, name=row.name, is_default=row.is_default) for row in projects],
+            types=lists["type"],
+            severities=lists["severity"],
+            priorities=lists["priority"],
+        )
 
     async def issue_link(self, slug: str = "default") -> str:
         """The secret of a new one-time sign-in link for the organization's owner.

@@ -1,12 +1,14 @@
 """The built-in channel: messages on the incident's page, kept in the database."""
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chat.platform import ChannelNotReady, Post
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
+from services.store.base import organization_of
 from services.store.conversation import Conversation, Message
 
 
@@ -49,23 +51,45 @@ class BuiltinChannel:
     async def _post(
         self, organization: str, incident: str, token: str, text: str, author: str | None, only_to: str | None
     ) -> str:
+        try:
+            return await self._write(organization, incident, token, text, author, only_to)
+        except IntegrityError:
+            # The same message was posted at the same moment.
+            async with self._database.read(organization) as session:
+                known = await _known(session, incident, token)
+            if known is None:
+                raise
+            return known
+
+    async def _write(
+        self, organization: str, incident: str, token: str, text: str, author: str | None, only_to: str | None
+    ) -> str:
         async with self._database.write(organization) as session:
-            if await session.get(Conversation, incident) is None:
-                raise ChannelNotReady("the incident's channel is not ready")
-            if (known := await _known(session, incident, token)) is not None:
-                return known
-            message = Message(
-                id=new_id(),
-                organization_id=organization,
-                incident_id=incident,
-                token=token,
-                author_id=author,
-                only_to=only_to,
-                text=text,
-                created_at=now(),
-            )
-            session.add(message)
-            return message.id
+            return await place(session, incident, token, text, author, only_to)
+
+
+async def place(session: AsyncSession, incident: str, token: str, text: str, author: str | None, only_to: str | None) -> str:
+    """Put a message into an incident's channel, in the caller's transaction; answers its id.
+
+    Raises:
+        ChannelNotReady: see there.
+    """
+    if await session.get(Conversation, incident) is None:
+        raise ChannelNotReady("the incident's channel is not ready")
+    if (known := await _known(session, incident, token)) is not None:
+        return known
+    message = Message(
+        id=new_id(),
+        organization_id=organization_of(session),
+        incident_id=incident,
+        token=token,
+        author_id=author,
+        only_to=only_to,
+        text=text,
+        created_at=now(),
+    )
+    session.add(message)
+    return message.id
 
 
 async def _known(session: AsyncSession, incident: str, token: str) -> str | None:

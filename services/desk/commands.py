@@ -61,6 +61,9 @@ class Desk:
         return state.id
 
     async def _give(self, state: IncidentState, command: Command) -> Answer:
+        if (seq := state.seen.get(command.command_id)) is not None:
+            # The same command again; an incident that it ended would refuse it now.
+            return Answer(seq=seq)
         if state.over:
             decide(command, state)
             return await self._incidents.wake(state, command)

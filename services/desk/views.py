@@ -32,7 +32,11 @@ class StatusTime(BaseModel):
 
 
 class IncidentView(BaseModel):
-    """An incident. ``duration_seconds`` runs from its beginning and stops at its end; ``version`` is its last event."""
+    """An incident. ``duration_seconds`` runs from its beginning and stops at its end.
+
+    ``version`` is its last event, ``attributes_version`` the last that changed an attribute. ``statuses`` are those of its
+    lifecycle, in their order.
+    """
 
     id: str
     reference: str
@@ -55,10 +59,12 @@ class IncidentView(BaseModel):
     duration_seconds: int
     merged_into: str | None
     lifecycle_version: int
+    statuses: list[Status]
     status_times: list[StatusTime]
     next_statuses: list[Status]
     resources: list[Resource]
     version: int
+    attributes_version: int
     links: Links
 
 
@@ -104,10 +110,12 @@ class Viewer:
             duration_seconds=max(0, int((end - state.started_at).total_seconds())),
             merged_into=state.merged_into,
             lifecycle_version=state.lifecycle.version,
+            statuses=list(state.lifecycle.statuses),
             status_times=[StatusTime(status=state.lifecycle.status(name), at=at) for name, at in entered],
             next_statuses=list(state.reachable()),
             resources=[state.resources[kind] for kind in ResourceKind],
             version=state.seq,
+            attributes_version=state.attributes_seq,
             links=self.links(actor.slug, state.id, state.reference),
         )
 

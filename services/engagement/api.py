@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.engagement import contacts
 from services.engagement.schemas import (
@@ -19,7 +19,7 @@ from services.engagement.schemas import (
 from services.engagement.service import EngagementService
 from services.kit.auth import CurrentActor
 from services.kit.conditions import IfMatch, set_etag
-from services.kit.paging import After, Page, PageSize, Pagination
+from services.kit.paging import After, Filter, Page, PageSize, Pagination
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from workflows.domain.events import Departure
 
@@ -33,12 +33,11 @@ def _service(request: Request) -> EngagementService:
 
 
 Engagement = Annotated[EngagementService, Depends(_service)]
-Search = Annotated[str | None, Query(max_length=200)]
 
 
 @router.get("/individuals")
 async def list_individuals(
-    session: CurrentSession, actor: CurrentActor, q: Search = None, after: After = None, page_size: PageSize = 25
+    session: CurrentSession, actor: CurrentActor, q: Filter | None = None, after: After = None, page_size: PageSize = 25
 ) -> Page[IndividualView]:
     """Individuals by name; ``q`` is looked for in names, addresses and terms."""
     return await contacts.list_individuals(session, actor, q, after, page_size)

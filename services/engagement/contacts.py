@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.desk.lookup import find_individual
+from services.desk.lookup import Person, find_individual
 from services.engagement import repository
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
 from services.kit.auth import Actor
@@ -30,6 +31,12 @@ async def list_individuals(
     shown = rows[:page_size]
     following = encode_after(scope, [shown[-1].name, shown[-1].id]) if len(rows) > page_size else None
     return Page(data=await views(session, shown), pagination=Pagination(after=following, page_size=page_size))
+
+
+async def active_people(session: AsyncSession) -> list[Person]:
+    """Everyone who can be brought into an incident, by name."""
+    rows = await repository.active_individuals(session)
+    return [Person(id=row.id, name=row.name, email=row.email) for row in rows]
 
 
 async def get_individual(session: AsyncSession, individual: str) -> IndividualView:
@@ -60,7 +67,7 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
         created_at=now(),
     )
     session.add(row)
-    await session.flush()
+    await _keep(session)
     await _replace_terms(session, row, new.terms)
     return (await views(session, [row]))[0]
 
@@ -79,6 +86,7 @@ async def change_individual(
     for name, value in changes.model_dump(exclude_none=True).items():
         setattr(row, name, value)
     row.version += 1
+    await _keep(session)
     return (await views(session, [row]))[0]
 
 
@@ -152,6 +160,8 @@ async def _replace_terms(session: AsyncSession, row: Individual, phrases: Sequen
 async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version: int | None) -> Individual:
     row = await find_individual(session, individual)
     _require_editor(actor, row.id)
+    # Two who change the same person take turns, so that If-Match tells the second one.
+    await session.refresh(row, with_for_update=True)
     if version is not None and version != row.version:
         raise VersionConflict
     return row
@@ -165,4 +175,16 @@ def _require_editor(actor: Actor, individual: str | None) -> None:
 
 async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:
     if await repository.email_taken(session, email, other_than):
-        raise Invalid.of("email", "email_taken", "Another individual has this address. Change that one instead.")
+        raise _email_taken()
+
+
+async def _keep(session: AsyncSession) -> None:
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        # Someone else took the address a moment ago.
+        raise _email_taken() from error
+
+
+def _email_taken() -> Invalid:
+    return Invalid.of("email", "email_taken", "Another individual has this address. Change that one instead.")

@@ -79,6 +79,11 @@ async def list_individuals(
     return (await session.scalars(query)).all()
 
 
+async def active_individuals(session: AsyncSession) -> Sequence[Individual]:
+    """Every individual who can be engaged, by name."""
+    return (await session.scalars(select(Individual).where(Individual.active).order_by(Individual.name, Individual.id))).all()
+
+
 async def terms_of(session: AsyncSession, individuals: Iterable[str]) -> dict[str, list[TermRow]]:
     """The terms of some individuals, as they were typed, in one query."""
     ids = list(individuals)

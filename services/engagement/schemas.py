@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.desk.lookup import Person
 from services.kit.schemas import Body
-from workflows.domain.attributes import Text
+from workflows.domain.attributes import Text, Trimmed
 from workflows.domain.engagement import Evidence
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise
 
@@ -31,9 +31,9 @@ def _phrase(text: str) -> str:
     return text
 
 
-Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Email = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=320), AfterValidator(_address)]
-TermText = Annotated[Text, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_phrase)]
+Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
+Email = Annotated[Trimmed, StringConstraints(max_length=320), AfterValidator(_address)]
+TermText = Annotated[Trimmed, StringConstraints(max_length=200), AfterValidator(_phrase)]
 Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS)]
 
 
@@ -101,10 +101,14 @@ class EngagementView(BaseModel):
 
 
 class WhyView(BaseModel):
-    """Why a person is, or is not, in an incident: in words, with the evidence or the terms that did not occur."""
+    """Why a person is, or is not, in an incident: in words, with the evidence or the terms that did not occur.
+
+    ``at`` is when they were engaged, None if they never were.
+    """
 
     individual: Person
     engaged: bool
+    at: datetime | None
     reason: str
     explanation: str
     evidence: list[Evidence]

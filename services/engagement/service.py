@@ -84,6 +84,7 @@ class EngagementService:
         return WhyView(
             individual=_person(person),
             engaged=row is not None and row.departed is None,
+            at=None if row is None else row.engaged_at,
             reason=reason,
             explanation=explanation,
             evidence=[] if row is None else _evidence(row),

@@ -19,8 +19,9 @@ _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("muster.relay")
 
 BATCH: Final = 20
-LEASE: Final = timedelta(seconds=30)
-"""For how long a claimed errand is out of other relays' sight; it comes back when this process dies."""
+LEASE: Final = timedelta(seconds=10)
+"""For how long a claimed errand is out of other relays' sight; it comes back when this process dies.
+To do an errand twice is harmless."""
 IDLE: Final = 1.0
 """Seconds between looks when nobody calls."""
 _FIRST_WAIT: Final = timedelta(seconds=1)

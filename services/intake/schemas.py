@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from services.desk.lookup import Person
 from services.desk.views import Links
+from services.kit.clock import Moment
 from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Description, Tags, Title
 from workflows.domain.engagement import Evidence
@@ -24,7 +25,7 @@ class ReportBody(Body):
     priority: Named | None = None
     tags: Tags = ()
     commander: Named | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     mode: Mode = Mode.STANDARD
     visibility: Visibility = Visibility.PUBLIC
 

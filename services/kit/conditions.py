@@ -1,10 +1,18 @@
 """Conditional requests: versions as ETags, and If-Match (RFC 9110, section 13)."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
 from services.kit.errors import BadRequest
+
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+def number(text: str) -> int | None:
+    """The version or sequence number that a text is; None when it is none that there can be."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def set_etag(response: Response, version: int) -> None:
@@ -16,10 +24,10 @@ def _if_match(request: Request) -> int | None:
     given = request.headers.get("If-Match")
     if given is None or given.strip() == "*":
         return None
-    tag = given.strip().removeprefix("W/").strip('"')
-    if not tag.isascii() or not tag.isdigit():
+    version = number(given.strip().removeprefix("W/").strip('"'))
+    if version is None:
         raise BadRequest('If-Match takes the version from the ETag, like "7".', "if_match_malformed")
-    return int(tag)
+    return version
 
 
 IfMatch = Annotated[int | None, Depends(_if_match)]

@@ -1,14 +1,17 @@
 """The database: SQLite in the data folder, or PostgreSQL; one transaction a request or activity, committed at the edge."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from services.kit.sqlite import open_file
 
 BUSY_TIMEOUT = 15.0
 """Seconds a SQLite writer waits for its turn."""
@@ -20,6 +23,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite lets writers try again and again, after longer and longer pauses; here they queue up.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -38,7 +43,7 @@ class Database:
 
         ``session.info["after_commit"]``, a function without arguments, is called once everything is kept.
         """
-        async with self._sessions(info={"organization": organization}) as session:
+        async with self._turn, self._sessions(info={"organization": organization}) as session:
             if self.is_sqlite:
                 # Taking the write lock first: a reader that turns writer later could be refused at once.
                 await session.connection(execution_options={"muster_write": True})
@@ -62,7 +67,8 @@ def _engine(url: str) -> AsyncEngine:
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     if url.startswith("postgresql"):
         return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=10, max_overflow=20)
+    file = make_url(url).database or ":memory:"
+    engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), pool_size=10, max_overflow=20)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

@@ -13,8 +13,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.errors import FieldError, MusterError, Problem
+from services.kit.errors import FieldError, MusterError, Problem, TooLarge
 from services.kit.ids import new_id
+from services.kit.openapi import PROBLEM_TYPE, PROBLEMS, DocumentedApp
 
 MAX_BODY: Final = 1024 * 1024
 """The largest request body, in bytes: fifty times the largest description."""
@@ -44,19 +45,19 @@ def create_http(
     render_error: RenderError | None = None,
 ) -> FastAPI:
     """The application over some services' routers. ``checks`` are the dependencies ``/readyz`` names."""
-    app = FastAPI(
+    app = DocumentedApp(
         title="Muster",
         version="1",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=MAX_BODY,
         telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": _untraced},
     )
-    for router in routers:
-        app.include_router(router)
+    # Before the pages, whose first part of the path can be any organization.
     _add_health(app, checks)
+    for router in routers:
+        app.include_router(router, responses=PROBLEMS)
     _add_errors(app, render_error)
     app.add_middleware(_Edge)
     return app
@@ -84,7 +85,7 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
         if render_error is not None and _wants_page(request):
             return render_error(request, problem)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 202: {"Retry-After": "3"}, 503: {"Retry-After": "5"}}.get(problem.status)
-        return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type="application/problem+json")
+        return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
     @app.exception_handler(MusterError)
     async def known(request: Request, error: MusterError) -> Response:
@@ -141,7 +142,7 @@ def _wants_page(request: Request) -> bool:
 
 
 class _Edge:
-    """The outermost layer: gives each request an id, and adds the security headers."""
+    """The outermost layer: gives each request an id, limits its body, and adds the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -164,4 +165,18 @@ class _Edge:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, out)
+            await self._app(scope, _limited(receive), out)
+
+
+def _limited(receive: Receive) -> Receive:
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise TooLarge(f"A request body has at most {MAX_BODY} bytes.", "body_too_large")
+        return message
+
+    return limited

@@ -6,14 +6,18 @@ import json
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints, TypeAdapter
 
 from services.kit.errors import BadRequest
+from workflows.domain.attributes import Text
 
 Item = TypeVar("Item")
+_PARTS = TypeAdapter(list[Text])
 
 PageSize = Annotated[int, Query(ge=1, le=100)]
 After = Annotated[str | None, Query(max_length=500)]
+Filter = Annotated[Text, StringConstraints(max_length=200)]
+"""A value to narrow a list by: only text that a database can be asked for."""
 
 
 class Pagination(BaseModel):
@@ -42,19 +46,18 @@ def decode_after(scope: str, after: str, count: int) -> list[str]:
         BadRequest: ``unknown_after``, when it was not given out for this list.
     """
     try:
-        parts = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except (ValueError, UnicodeDecodeError):
-        parts = None
-    if not isinstance(parts, list) or len(parts) != count + 1 or not all(isinstance(part, str) for part in parts):
-        raise _unknown()
-    if parts[0] != _digest(scope):
-        raise _unknown()
-    return [str(part) for part in parts[1:]]
+        found = _PARTS.validate_python(json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))))
+    except ValueError as error:
+        raise unknown_after() from error
+    if len(found) != count + 1 or found[0] != _digest(scope):
+        raise unknown_after()
+    return found[1:]
 
 
 def _digest(scope: str) -> str:
     return hashlib.sha256(scope.encode()).hexdigest()[:16]
 
 
-def _unknown() -> BadRequest:
+def unknown_after() -> BadRequest:
+    """What to raise for an ``after`` that was not given out for this list."""
     return BadRequest("This `after` is not from this list. Start again without it.", "unknown_after")

@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor, Authenticate, check_csrf
 from services.kit.database import Database
-from services.kit.errors import Invalid
+from services.kit.errors import Invalid, MusterError
 from services.kit.ids import command_id, new_id
 
 KEY_HEADER = "Idempotency-Key"
-KEY_FIELD = "command_id"
+KEY_FIELDS = ("command_id", "idempotency_key")
+"""Where forms carry the key: of a command, and of a report."""
 KEEP_ANSWERS = timedelta(hours=24)
-_MAX_KEY = 255
+MAX_KEY = 255
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -85,8 +86,8 @@ class Route(APIRoute):
                 if response.status_code < 400:
                     await answers.keep(session, actor.account, key, fingerprint, response, self.keep)
                 return response
-        except IntegrityError:
-            # The same request went through at the same time, and was first.
+        except (IntegrityError, MusterError):
+            # Perhaps only because the same request went through at the same time, and was first.
             async with database.read(actor.organization) as session:
                 stored = await answers.find(session, actor.account, key)
             if stored is None:
@@ -125,8 +126,10 @@ class CommandRoute(APIRoute):
                     async with database.write(actor.organization) as session:
                         await answers.keep(session, actor.account, key, fingerprint, response, KEEP_ANSWERS)
                 except IntegrityError:
-                    # Its twin kept the same answer first: both were the same command.
-                    return response
+                    # Its twin kept an answer first: to the same request, or to another one that took the key.
+                    async with database.read(actor.organization) as session:
+                        stored = await answers.find(session, actor.account, key)
+                    return response if stored is None else _same(stored, fingerprint)
             return response
 
         return handle
@@ -148,12 +151,12 @@ async def _prepare(request: Request) -> tuple[Actor, str | None, str]:
 async def _key(request: Request) -> str | None:
     key = request.headers.get(KEY_HEADER)
     if key is None and request.headers.get("content-type", "").startswith("application/x-www-form"):
-        field = (await request.form()).get(KEY_FIELD)
-        key = field if isinstance(field, str) else None
+        form = await request.form()
+        key = next((field for name in KEY_FIELDS if isinstance(field := form.get(name), str)), None)
     if key is None:
         return None
-    if not 0 < len(key) <= _MAX_KEY or not key.isprintable():
-        raise Invalid.of(KEY_HEADER, "idempotency_key_invalid", f"An Idempotency-Key has 1 to {_MAX_KEY} printable characters.")
+    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+        raise Invalid.of(KEY_HEADER, "idempotency_key_invalid", f"An Idempotency-Key has 1 to {MAX_KEY} printable characters.")
     return key
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from workflows.domain.attributes import Text
+from workflows.domain.attributes import Trimmed
 
-Named = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Named = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
 """Something the organization has, by id or by name."""
 
 

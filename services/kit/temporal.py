@@ -1,6 +1,7 @@
 """The Temporal client and workers, the same for every service."""
 
 import asyncio
+import importlib.metadata
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -77,6 +78,7 @@ async def working(
     client: Client, task_queue: str, workflows: Sequence[type], activities: Sequence[Callable[..., Any]]
 ) -> AsyncIterator[Worker]:
     """A worker for one task queue, for as long as the block runs; it ends gracefully."""
+    deployment = _deployment()
     worker = Worker(
         client,
         task_queue=task_queue,
@@ -90,7 +92,9 @@ async def working(
         # After a restart every incident is replayed; too many at once would trip the deadlock detector.
         max_concurrent_workflow_tasks=8,
         graceful_shutdown_timeout=GRACE,
-        deployment_config=_deployment(),
+        deployment_config=deployment,
+        # Without one the SDK makes one up from every module there is, which takes seconds and blocks all else.
+        build_id=None if deployment else f"muster-{importlib.metadata.version('muster')}",
     )
     async with worker:
         yield worker

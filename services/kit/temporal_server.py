@@ -91,6 +91,11 @@ class EmbeddedTemporal:
         """Where Temporal's own pages are, as in `http://127.0.0.1:8233`."""
         return f"http://{_HOST}:{self._ui_port}"
 
+    @property
+    def has_data(self) -> bool:
+        """Whether an earlier run left its data; without it every workflow is lost."""
+        return self._database.exists()
+
     async def __aenter__(self) -> Self:
         """Start the server and wait until it answers.
 

@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from services.desk.lookup import find_incident
 from services.desk.views import IncidentView
 from services.kit.auth import Actor, CurrentActor
-from services.kit.conditions import IfMatch, set_etag
+from services.kit.clock import Moment
+from services.kit.conditions import IfMatch, number, set_etag
 from services.kit.database import Database
 from services.kit.errors import BadRequest
 from services.kit.paging import After, Page, PageSize, Pagination
@@ -54,7 +54,7 @@ async def get_incident(
     lifecycle: Lifecycle,
     incident: str,
     response: Response,
-    at: AwareDatetime | None = None,
+    at: Moment | None = None,
 ) -> IncidentView:
     """An incident, by id or reference; with `at` as it was at that moment."""
     found = await lifecycle.get(session, actor, incident, at)
@@ -101,9 +101,9 @@ async def stream(
     async with database.read(actor.organization) as session:
         row = await find_incident(session, actor, incident)
     given = request.headers.get("Last-Event-ID") or last_event_id or str(row.seq)
-    if not given.isascii() or not given.isdigit():
+    if (since := number(given)) is None:
         raise BadRequest("Last-Event-ID is the id of an event of this stream.", "unknown_event_id")
-    events = tail.stream(row.id, int(given))
+    events = tail.stream(row.id, since)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

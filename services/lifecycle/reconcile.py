@@ -30,6 +30,16 @@ async def nudge_in_doubt(database: Database) -> None:
             await outbox.put(session, incident.organization_id, incident.id, outbox.Errand.CATCH_UP)
 
 
+async def remember_open(database: Database) -> int:
+    """Leave an errand for every open incident, so that the relay brings each one's workflow back; answers how many there are."""
+    async with database.read() as session:
+        rows = await repository.open_incidents(session)
+    for row in rows:
+        async with database.write(row.organization_id) as session:
+            await outbox.put(session, row.organization_id, row.id, outbox.Errand.CATCH_UP)
+    return len(rows)
+
+
 async def recover(database: Database, incidents: IncidentGateway) -> int:
     """Start the workflow of every open incident that has none, from the log; answers how many are open.
 

@@ -39,6 +39,12 @@ async def list_incidents(
     return (await session.scalars(statement)).all()
 
 
+async def count_incidents(session: AsyncSession, actor: Actor, query: ListQuery) -> int:
+    """How many incidents the actor may see."""
+    statement = select(func.count()).select_from(Incident).where(visible_to(actor), *_conditions(query))
+    return await session.scalar(statement) or 0
+
+
 def _conditions(query: ListQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.ongoing is not None:
@@ -74,15 +80,15 @@ def _containing(text: str) -> ColumnElement[bool]:
 
 
 async def commanders(session: AsyncSession, actor: Actor) -> Sequence[Individual]:
-    """Those who command an open incident the actor may see, to filter by."""
-    query = select(Incident.commander_id).where(Incident.is_open, visible_to(actor))
+    """Those who command an incident the actor may see, to filter by."""
+    query = select(Incident.commander_id).where(visible_to(actor))
     return (await session.scalars(select(Individual).where(Individual.id.in_(query)).order_by(Individual.name))).all()
 
 
 async def event_kinds(session: AsyncSession, incident: str, after: int) -> list[tuple[int, str]]:
     """The sequence number and kind of an incident's events after one of them."""
     query = select(EventRow.seq, EventRow.kind).where(EventRow.incident_id == incident, EventRow.seq > after)
-    return [(row[0], row[1]) for row in await session.execute(query.order_by(EventRow.seq))]
+    return [(row[0], row[1]) for row in await session.execute(query.order_by(EventRow.seq), execution_options=_EVERY)]
 
 
 async def marks(session: AsyncSession, incidents: Sequence[str]) -> dict[str, tuple[int, str, str]]:
@@ -109,9 +115,9 @@ async def last_event_at(session: AsyncSession) -> str | None:
 
 
 async def changed_since(session: AsyncSession, at: str) -> Sequence[Incident]:
-    """Open incidents with an event since a moment."""
+    """Incidents with an event since a moment; also those that ended by it, which their workflows may not know yet."""
     recent = select(EventRow.incident_id).where(EventRow.at >= at)
-    query = select(Incident).where(Incident.is_open, Incident.id.in_(recent))
+    query = select(Incident).where(Incident.id.in_(recent))
     return (await session.scalars(query, execution_options=_EVERY)).all()
 
 

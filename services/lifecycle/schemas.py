@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, StringConstraints
 
 from services.desk.lookup import Person
+from services.kit.paging import Filter
 from services.kit.schemas import Body, Named
-from workflows.domain.attributes import Description, Tags, Text, Title
+from workflows.domain.attributes import Description, Tags, Text, Title, Trimmed
 from workflows.domain.events import Visibility
 
 Reason = Annotated[Text, StringConstraints(max_length=2000)]
-LongText = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+LongText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)]
 
 
 class IncidentEdit(Body):
@@ -66,12 +67,12 @@ class MessageView(BaseModel):
 class ListQuery(BaseModel):
     """How to narrow the list of incidents. Severity, type, priority and project by id or name; commander by id or address."""
 
-    status: str | None = None
-    category: str | None = None
-    severity: str | None = None
-    type: str | None = None
-    priority: str | None = None
-    project: str | None = None
-    commander: str | None = None
+    status: Filter | None = None
+    category: Filter | None = None
+    severity: Filter | None = None
+    type: Filter | None = None
+    priority: Filter | None = None
+    project: Filter | None = None
+    commander: Filter | None = None
     ongoing: bool | None = None
-    q: Annotated[str, StringConstraints(max_length=200)] | None = None
+    q: Filter | None = None

@@ -7,13 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.chat.platform import ChannelNotReady, ChatPlatform
 from services.desk.choices import pick_setting
 from services.desk.commands import Desk
-from services.desk.lookup import find_incident, people
+from services.desk.lookup import Person, find_incident, people
 from services.desk.views import IncidentView, Viewer
 from services.kit.auth import Actor
-from services.kit.clock import rfc3339
+from services.kit.clock import MOMENT, rfc3339
+from services.kit.conditions import number
 from services.kit.database import Database
-from services.kit.errors import BadRequest, Conflict, FieldError, Invalid, NotFound, VersionConflict
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.errors import Conflict, FieldError, Invalid, NotFound, VersionConflict
+from services.kit.paging import Page, Pagination, decode_after, encode_after, unknown_after
 from services.lifecycle import repository, timeline
 from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
 from services.store import event_log
@@ -64,6 +65,15 @@ class LifecycleService:
         states = [IncidentState.model_validate(row.state) for row in shown]
         data = await self._viewer.show(session, actor, states)
         return Page(data=data, pagination=Pagination(after=following, page_size=page_size))
+
+    async def count(self, session: AsyncSession, actor: Actor, query: ListQuery) -> int:
+        """How many incidents ``list_incidents`` would page through."""
+        return await repository.count_incidents(session, actor, query)
+
+    async def commanders(self, session: AsyncSession, actor: Actor) -> list[Person]:
+        """Those who command an incident this actor may see, by name."""
+        rows = await repository.commanders(session, actor)
+        return [Person(id=row.id, name=row.name, email=row.email) for row in rows]
 
     async def get(self, session: AsyncSession, actor: Actor, reference: str, at: datetime | None = None) -> IncidentView:
         """An incident, as it is or as it was at a moment.
@@ -146,8 +156,19 @@ class LifecycleService:
                 "The channel is not ready yet. Your text was not sent; try again in a moment.", "channel_not_ready"
             ) from error
 
-    async def edit(self, actor: Actor, reference: str, edit: IncidentEdit, command_id: str, version: int | None = None) -> str:
+    async def edit(
+        self,
+        actor: Actor,
+        reference: str,
+        edit: IncidentEdit,
+        command_id: str,
+        version: int | None = None,
+        attributes_version: int | None = None,
+    ) -> str:
         """Change an incident's attributes; answers its id.
+
+        ``version`` and ``attributes_version`` are what the change is meant for; None is whatever there is. The second is for
+        people, whose edit should not fail because somebody joined while they typed.
 
         Raises:
             NotFound, Conflict, Invalid, VersionConflict, Pending, Unavailable: see ``Desk.command``.
@@ -155,7 +176,8 @@ class LifecycleService:
         changes = await self._changes(actor, edit)
 
         def build(state: IncidentState) -> Edit:
-            if version is not None and version != state.seq and command_id not in state.seen:
+            changed = version not in {None, state.seq} or attributes_version not in {None, state.attributes_seq}
+            if changed and command_id not in state.seen:
                 raise VersionConflict
             return Edit(command_id=command_id, actor=actor.individual, changes=changes, visibility=edit.visibility)
 
@@ -239,12 +261,12 @@ class LifecycleService:
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return MOMENT.validate_strings(text)
     except ValueError as error:
-        raise BadRequest("This `after` is not from this list. Start again without it.", "unknown_after") from error
+        raise unknown_after() from error
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise BadRequest("This `after` is not from this list. Start again without it.", "unknown_after")
-    return int(text)
+    if (found := number(text)) is None:
+        raise unknown_after()
+    return found

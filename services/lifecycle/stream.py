@@ -64,6 +64,7 @@ class Tail:
         self._watches: dict[str, set[_Watch]] = defaultdict(set)
         self._marks: dict[str, tuple[int, str, str]] = {}
         self._watched = asyncio.Event()
+        self._ended = False
 
     async def run(self) -> None:
         """Look until cancelled. A database that is away is waited for."""
@@ -75,13 +76,20 @@ class Tail:
                 _log.exception("the tail cannot reach the database; it looks again")
             await asyncio.sleep(TICK)
 
+    def end(self) -> None:
+        """End every stream: the process stops, and browsers come back to the next one by themselves."""
+        self._ended = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.woken.set()
+
     async def stream(self, incident: str, since: int) -> AsyncIterator[str]:
         """Server-sent events for an incident, beginning with what changed since the event ``since``."""
         with self._watching(incident, since) as watch:
             yield "retry: 2000\n\n"
             await self._resume(watch)
             end = asyncio.get_running_loop().time() + LONGEST
-            while asyncio.get_running_loop().time() < end:
+            while asyncio.get_running_loop().time() < end and not self._ended:
                 try:
                     async with asyncio.timeout(HEARTBEAT):
                         await watch.woken.wait()
@@ -110,7 +118,12 @@ class Tail:
 
     async def _resume(self, watch: _Watch) -> None:
         async with self._database.read() as session:
+            # Taken first: what happens from here on differs from it, so the tail tells it.
+            if watch.incident not in self._marks:
+                self._marks |= await repository.marks(session, [watch.incident])
             kinds = await repository.event_kinds(session, watch.incident, watch.seq)
+        # These have no sequence to resume from, so they may have changed.
+        watch.note(("channel", "deliveries"), watch.seq)
         for seq, kind in kinds:
             watch.note(CHANGES[kind], max(seq, watch.seq))
 

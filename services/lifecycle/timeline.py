@@ -87,6 +87,8 @@ def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings)
         case "participant_left":
             entry.text, entry.detail = _left(body, event.actor, names), body.reason
         case "resource_changed":
+            if body.resource.state is ResourceState.NOT_CONFIGURED:
+                return None
             entry.text, entry.detail = _resource(body), body.resource.reason
         case "note_added":
             entry.text, entry.note = "wrote", body.text
@@ -137,7 +139,6 @@ def _resource(body: ResourceChanged) -> str:
         ResourceState.READY: f"The {kind} is ready",
         ResourceState.FAILED: f"The {kind} could not be made",
         ResourceState.PENDING: f"tries again to make the {kind}",
-        ResourceState.NOT_CONFIGURED: f"No {kind}: none is configured",
     }[body.resource.state]
 
 

@@ -1,6 +1,7 @@
 """What the notify worker does for a notice."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -11,20 +12,21 @@ from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
 from services.notify import repository
-from services.notify.channels.channel import Channel, ChannelName, NotSent, Outgoing, Rejected
+from services.notify.channels.channel import Channel, ChannelName, NotSent, Outgoing, Rejected, StoredChannel
 from services.notify.rendering import Facts, Renderer
+from services.notify.repository import Due
 from services.store.deliveries import Delivery
-from services.store.incidents import Incident, ParticipantRow
-from services.store.organizations import Organization
 from workflows.contracts.notify import DeliveryOutcome, DeliveryRequest, NoticeInput, Planned
 from workflows.domain.engagement import Evidence
 from workflows.domain.incident import IncidentState
+
+_DOUBT: Final = "An earlier attempt may have gone out as well."
 
 
 class NotifyActivities:
     """The activities, with the channels they send by."""
 
-    def __init__(self, database: Database, renderer: Renderer, channels: Mapping[ChannelName, Channel]) -> None:
+    def __init__(self, database: Database, renderer: Renderer, channels: Mapping[ChannelName, Channel | StoredChannel]) -> None:
         self._database = database
         self._renderer = renderer
         self._channels = channels
@@ -63,16 +65,27 @@ class NotifyActivities:
     async def deliver(self, request: DeliveryRequest) -> DeliveryOutcome:
         """Make one delivery, unless the ledger says that it was made, or the present that it is no longer wanted."""
         async with self._database.write(request.organization) as session:
-            row = await session.get_one(Delivery, request.delivery)
+            due = await repository.due(session, request.delivery)
+            row = due.delivery
             if row.state != "pending" and not (request.retry and row.state == "failed"):
                 return DeliveryOutcome(state=row.state)
-            if (stale := await _stale(session, row)) is not None:
+            if (stale := _stale(due)) is not None:
                 row.state, row.reason, row.updated_at = "folded", stale, now()
                 return DeliveryOutcome(state=row.state)
-            message = await self._compose(session, row)
+            message = await self._compose(session, due)
             channel = self._channels[ChannelName(row.channel)]
-            doubt, row.in_doubt = row.in_doubt, not channel.idempotent
             row.attempts, row.updated_at = row.attempts + 1, now()
+            if isinstance(channel, StoredChannel):
+                await _keep(session, row, channel, message)
+            else:
+                doubt, row.in_doubt = row.in_doubt, not channel.idempotent
+        if not isinstance(channel, StoredChannel):
+            return await self._send(request, channel, message, doubt)
+        if row.state == "pending":
+            raise ApplicationError(row.reason or "", type="NotSent")
+        return DeliveryOutcome(state=row.state)
+
+    async def _send(self, request: DeliveryRequest, channel: Channel, message: Outgoing, doubt: bool) -> DeliveryOutcome:
         try:
             provider_id = await channel.send(message)
         except Rejected as error:
@@ -86,7 +99,7 @@ class NotifyActivities:
                 request, state="pending", reason=f"{type(error).__name__}: {error}", in_doubt=not channel.idempotent
             )
             raise
-        reason = "An earlier attempt may have gone out as well." if doubt else None
+        reason = _DOUBT if doubt else None
         return await self._record(
             request, state="sent", reason=reason, in_doubt=doubt, provider=channel.provider, provider_id=provider_id
         )
@@ -108,10 +121,8 @@ class NotifyActivities:
                 row.provider, row.provider_id, row.sent_at = provider, provider_id, now()
         return DeliveryOutcome(state=state)
 
-    async def _compose(self, session: AsyncSession, row: Delivery) -> Outgoing:
-        organization = await session.get_one(Organization, row.organization_id)
-        incident = await session.get_one(Incident, row.incident_id)
-        participant = await session.get_one(ParticipantRow, (row.incident_id, row.recipient_id))
+    async def _compose(self, session: AsyncSession, due: Due) -> Outgoing:
+        row, organization, incident, participant = due
         state = IncidentState.model_validate(incident.state)
         known = await people(session, [row.recipient_id, state.reporter, state.commander])
         rendered = self._renderer.welcome(
@@ -122,7 +133,7 @@ class NotifyActivities:
                 state=state,
                 reporter=known[state.reporter],
                 commander=known.get(state.commander or ""),
-                evidence=[Evidence.model_validate(piece) for piece in participant.evidence],
+                evidence=[Evidence.model_validate(piece) for piece in (participant.evidence if participant else ())],
             )
         )
         return Outgoing(
@@ -138,12 +149,20 @@ class NotifyActivities:
         )
 
 
-async def _stale(session: AsyncSession, row: Delivery) -> str | None:
+async def _keep(session: AsyncSession, row: Delivery, channel: StoredChannel, message: Outgoing) -> None:
+    """Keep the message and say so in the ledger, in one transaction: exactly once."""
+    try:
+        row.provider_id = await channel.keep(session, message)
+    except NotSent as error:
+        row.reason = str(error)
+        return
+    row.state, row.reason, row.provider, row.sent_at = "sent", _DOUBT if row.in_doubt else None, channel.provider, now()
+
+
+def _stale(due: Due) -> str | None:
     """Why a delivery is no longer wanted, if so: a notice is checked against the present (N7)."""
-    participant = await repository.participant(session, row.incident_id, row.recipient_id)
-    if participant is None or participant.departed is not None:
+    if due.participant is None or due.participant.departed is not None:
         return "No longer in the incident when it could be sent."
-    incident = await session.get_one(Incident, row.incident_id)
-    if not incident.is_open:
-        return f"The incident was {incident.category} when it could be sent."
+    if not due.incident.is_open:
+        return f"The incident was {due.incident.category} when it could be sent."
     return None

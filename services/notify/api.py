@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 
 from services.kit.auth import CurrentActor
-from services.kit.paging import After, Page, PageSize
+from services.kit.paging import After, Filter, Page, PageSize
 from services.kit.routing import CommandRoute, CurrentSession, Route
 from services.notify.schemas import DeliveryQuery, DeliveryView, InboxMessageView
 from services.notify.service import NotifyService
@@ -47,7 +47,7 @@ async def list_inbox(
     session: CurrentSession,
     actor: CurrentActor,
     notify: Notify,
-    recipient: Annotated[str | None, Query(max_length=36)] = None,
+    recipient: Filter | None = None,
     after: After = None,
     page_size: PageSize = 25,
 ) -> Page[InboxMessageView]:

@@ -1,7 +1,7 @@
 """What the notify service asks of the store."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,9 +13,19 @@ from services.notify.schemas import DeliveryQuery
 from services.store.contacts import Individual
 from services.store.deliveries import Delivery, InboxMessage
 from services.store.incidents import Incident, ParticipantRow
+from services.store.organizations import Organization
 from workflows.domain.policy import Action, Subject, allowed
 
 _CHUNK = 500
+
+
+class Due(NamedTuple):
+    """A delivery, with what has to be known to make it."""
+
+    delivery: Delivery
+    organization: Organization
+    incident: Incident
+    participant: ParticipantRow | None
 
 
 async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> None:
@@ -66,6 +76,11 @@ async def list_deliveries(
     ):
         if wanted:
             statement = statement.where(column == wanted)
+    if query.q:
+        words = query.q
+        statement = statement.where(
+            or_(Individual.name.icontains(words, autoescape=True), Delivery.address.icontains(words, autoescape=True))
+        )
     if after is not None:
         statement = statement.where(Delivery.id < after)
     return [(row[0], row[1], row[2], row[3]) for row in await session.execute(statement)]
@@ -89,6 +104,12 @@ async def list_inbox(
     return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
 
 
+async def inbox_recipients(session: AsyncSession, actor: Actor) -> Sequence[Individual]:
+    """Those whose messages the actor may read, by name."""
+    having = _inbox(actor).with_only_columns(InboxMessage.recipient_id)
+    return (await session.scalars(select(Individual).where(Individual.id.in_(having)).order_by(Individual.name))).all()
+
+
 async def find_message(session: AsyncSession, actor: Actor, message: str) -> tuple[InboxMessage, Individual, Incident] | None:
     """One message of the built-in inbox, if the actor may read it."""
     row = (await session.execute(_inbox(actor).where(InboxMessage.id == message))).one_or_none()
@@ -102,9 +123,24 @@ async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
     return (await session.scalars(query.order_by(Delivery.updated_at))).all()
 
 
-async def participant(session: AsyncSession, incident: str, individual: str) -> ParticipantRow | None:
-    """A person's participation."""
-    return await session.get(ParticipantRow, (incident, individual))
+async def due(session: AsyncSession, delivery: str) -> Due:
+    """A delivery and what it is about. It stays locked until the transaction ends: only one try at a time."""
+    query = (
+        select(Delivery, Organization, Incident, ParticipantRow)
+        .join(Organization, Organization.id == Delivery.organization_id)
+        .join(Incident, Incident.id == Delivery.incident_id)
+        .outerjoin(
+            ParticipantRow,
+            and_(
+                ParticipantRow.incident_id == Delivery.incident_id,
+                ParticipantRow.individual_id == Delivery.recipient_id,
+            ),
+        )
+        .where(Delivery.id == delivery)
+        .with_for_update(of=Delivery)
+    )
+    row = (await session.execute(query)).one()
+    return Due(row[0], row[1], row[2], row[3])
 
 
 def _inbox(actor: Actor) -> Select[InboxMessage, Individual, Incident]:

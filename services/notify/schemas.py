@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from services.kit.paging import Filter
+
 
 class RecipientView(BaseModel):
     """Whom a delivery is for, and where it goes."""
@@ -51,10 +53,11 @@ class InboxMessageView(BaseModel):
 
 
 class DeliveryQuery(BaseModel):
-    """How to narrow the ledger. ``incident`` by id or reference."""
+    """How to narrow the ledger. ``incident`` by id or reference; ``q`` is looked for in recipients' names and addresses."""
 
-    incident: str | None = None
-    recipient: str | None = None
-    state: str | None = None
-    channel: str | None = None
-    kind: str | None = None
+    incident: Filter | None = None
+    recipient: Filter | None = None
+    state: Filter | None = None
+    channel: Filter | None = None
+    kind: Filter | None = None
+    q: Filter | None = None

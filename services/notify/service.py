@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.desk.lookup import find_incident
+from services.desk.lookup import Person, find_incident
 from services.kit.auth import Actor
 from services.kit.errors import Conflict, NotFound, Unavailable
 from services.kit.ids import is_id
@@ -92,6 +92,11 @@ class NotifyService:
         shown = rows[:page_size]
         following = encode_after(scope, [shown[-1][0].id]) if len(rows) > page_size else None
         return Page(data=[_message(*row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+
+    async def inbox_recipients(self, session: AsyncSession, actor: Actor) -> list[Person]:
+        """Those who have messages in the built-in inbox that this actor may read, by name."""
+        rows = await repository.inbox_recipients(session, actor)
+        return [Person(id=row.id, name=row.name, email=row.email) for row in rows]
 
     async def message(self, session: AsyncSession, actor: Actor, message: str) -> InboxMessageView:
         """One message of the built-in inbox.

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, event
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, TextClause, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,13 +74,12 @@ def organization_of(session: AsyncSession) -> str:
 @event.listens_for(Session, "do_orm_execute")
 def _only_own_rows(state: ORMExecuteState) -> None:
     """Narrow every ORM statement to the session's organization, so that no query can forget."""
-    if (
-        not state.is_orm_statement
-        or state.is_column_load
-        or state.is_relationship_load
-        or state.execution_options.get("every_organization")
-    ):
+    if state.is_column_load or state.is_relationship_load or state.execution_options.get("every_organization"):
         return
+    if not state.is_orm_statement:
+        if isinstance(state.statement, TextClause):
+            return
+        raise IsolationError("only a statement over mapped classes can be narrowed to an organization")
     organization = state.session.info.get("organization")
     if organization is None:
         if {mapper.class_.__name__ for mapper in state.all_mappers} == {"Organization"}:

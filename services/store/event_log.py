@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.clock import now, rfc3339
@@ -20,11 +20,13 @@ from workflows.domain.record import GENESIS, RecordedEvent, commit, link
 
 async def begin_incident(session: AsyncSession, incident: str, report: Draft) -> IncidentState:
     """Write the first event of a new incident, with its projections."""
-    event, row = _record(session, incident, report, seq=1, previous=GENESIS, at=now())
+    event, event_row = _record(session, incident, report, seq=1, previous=GENESIS, at=now())
     state = begin(incident, organization_of(session), event)
-    await project(session, state, [event])
-    await session.flush()
+    row = Incident(id=incident, organization_id=organization_of(session))
+    await project(session, row, state, [event])
     session.add(row)
+    await session.flush()
+    session.add(event_row)
     await session.flush()
     return state
 
@@ -35,12 +37,20 @@ async def append(session: AsyncSession, incident: str, expected_seq: int, drafts
     When the log has gone on already, nothing is written: the caller learns what it did not know.
     """
     # The row is the incident's lock: two writers take turns here.
-    row = await session.scalar(select(Incident).where(Incident.id == incident).with_for_update())
-    if row is None:
+    query = (
+        select(Incident, EventRow)
+        .outerjoin(EventRow, and_(EventRow.incident_id == Incident.id, EventRow.seq == expected_seq))
+        .where(Incident.id == incident)
+        .with_for_update(of=Incident)
+    )
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
         raise LookupError(f"there is no incident {incident}")
+    row, last = found[0], found[1]
     if row.seq > expected_seq or not drafts:
         return await events(session, incident, after=expected_seq)
-    last = await session.get_one(EventRow, (incident, expected_seq))
+    if last is None:
+        raise LookupError(f"the log of {incident} ends before event {expected_seq}")
     state, previous, at = IncidentState.model_validate(row.state), last.hash, max(now(), _moment(last.at))
     written: list[Event] = []
     for draft in drafts:
@@ -48,7 +58,7 @@ async def append(session: AsyncSession, incident: str, expected_seq: int, drafts
         session.add(event_row)
         state, previous = evolve(state, event), event_row.hash
         written.append(event)
-    await project(session, state, written)
+    await project(session, row, state, written)
     return written
 
 

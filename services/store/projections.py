@@ -1,6 +1,5 @@
 """What lists and pages read, brought up to date with each batch of events, in the same transaction."""
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -12,9 +11,9 @@ from workflows.domain.events import Event, ParticipantLeft, ParticipantsEngaged
 from workflows.domain.incident import IncidentState
 
 
-async def project(session: AsyncSession, state: IncidentState, written: Sequence[Event]) -> None:
+async def project(session: AsyncSession, incident: Incident, state: IncidentState, written: Sequence[Event]) -> None:
     """Bring the incident's row to ``state``, and the participants' rows up to date with the events that led there."""
-    await session.merge(_incident(session, state))
+    _show(incident, state)
     for event in written:
         if isinstance(event.body, ParticipantsEngaged):
             await _engaged(session, state, event, event.body)
@@ -23,27 +22,23 @@ async def project(session: AsyncSession, state: IncidentState, written: Sequence
             row.departed, row.departed_reason, row.departed_at = event.body.how, event.body.reason, event.at
 
 
-def _incident(session: AsyncSession, state: IncidentState) -> Incident:
-    return Incident(
-        id=state.id,
-        organization_id=organization_of(session),
-        reference=state.reference,
-        seq=state.seq,
-        title=state.attributes.title,
-        description=state.attributes.description,
-        type_id=state.attributes.type.id,
-        severity_id=state.attributes.severity.id,
-        priority_id=state.attributes.priority.id,
-        project_id=state.project.id,
-        visibility=state.visibility,
-        status_id=state.status_id,
-        category=state.status.category,
-        is_open=not state.over,
-        reporter_id=state.reporter,
-        commander_id=state.commander,
-        reported_at=state.reported_at,
-        state=json.loads(state.model_dump_json()),
-    )
+def _show(row: Incident, state: IncidentState) -> None:
+    row.reference = state.reference
+    row.seq = state.seq
+    row.title = state.attributes.title
+    row.description = state.attributes.description
+    row.type_id = state.attributes.type.id
+    row.severity_id = state.attributes.severity.id
+    row.priority_id = state.attributes.priority.id
+    row.project_id = state.project.id
+    row.visibility = state.visibility
+    row.status_id = state.status_id
+    row.category = state.status.category
+    row.is_open = not state.over
+    row.reporter_id = state.reporter
+    row.commander_id = state.commander
+    row.reported_at = state.reported_at
+    row.state = state.model_dump(mode="json")
 
 
 async def _engaged(session: AsyncSession, state: IncidentState, event: Event, body: ParticipantsEngaged) -> None:

@@ -20,7 +20,9 @@ _LOCK = 7_466_411
 
 async def upgrade(database: Database) -> None:
     """Bring the database to the newest revision; several processes may try at once."""
-    async with database.engine.begin() as connection:
+    # SQLite has no advisory locks: taking the write lock first makes its processes take turns as well.
+    engine = database.engine.execution_options(muster_write=True)
+    async with engine.begin() as connection:
         await connection.run_sync(_upgrade)
 
 

@@ -15,8 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 VENDOR = Path(__file__).parent / "static" / "vendor"
 
-SCRIPTS = ("htmx.org/dist/htmx.min.js", "htmx.org/dist/ext/hx-sse.min.js")
-"""What pages load, as paths below node_modules. axe-core is for tests, which read it there."""
+SCRIPTS = (
+    "htmx.org/dist/htmx.min.js",
+    "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui.css",
+)
+"""What pages load (a style, too), as paths below node_modules. axe-core is for tests, which read it there."""
 
 
 class AssetsUnavailable(RuntimeError):

@@ -21,17 +21,23 @@ def workflow_id(incident: str) -> str:
     return f"incident:{incident}"
 
 
+HISTORY_LIMIT: Final = 2_000
+"""Continue as new at this many history events, well before Temporal suggests it: replays stay short."""
+
+
 class IncidentInput(Value):
     """What an incident's workflow starts from: the folded state, and how far its effects have come.
 
     ``evaluated_seq``: the ``attributes_seq`` engagement was last evaluated for. ``welcomed_seq``: everyone engaged up to this
     event was handed to notification. After a loss both are 0, and repeating is harmless: evaluation adds only, and
-    the delivery ledger keeps one intent a person.
+    the delivery ledger keeps one intent a person. ``history_limit`` is part of the input, since a run must be replayed with the
+    limit it began with.
     """
 
     state: IncidentState
     evaluated_seq: int = 0
     welcomed_seq: int = 0
+    history_limit: int = HISTORY_LIMIT
 
 
 class Answer(Value):

@@ -21,8 +21,8 @@ class NoticeInput(Value):
     """One notice: one kind and cause with all its recipients (individuals' ids).
 
     ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a welcome's cause is constant.
-    ``deliveries`` are intents that were written already (a retry, or what is left after continuing as new); ``retry`` also tries
-    those that have failed for good.
+    ``deliveries`` are intents that were written already (a retry, or what is left after continuing as new); ``late`` are those
+    that a few tries could not make, and that wait for their provider; ``retry`` also tries those that have failed for good.
     """
 
     organization: str
@@ -31,6 +31,7 @@ class NoticeInput(Value):
     cause: str
     recipients: tuple[str, ...] = ()
     deliveries: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     retry: bool = False
 
 

@@ -20,9 +20,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.domain.incident import IncidentState
     from workflows.domain.lifecycle import Category
 
-HISTORY_LIMIT: Final = 2_000
-"""Continue as new at this many history events, well before Temporal suggests it: replays stay short."""
-
 _TRY: Final = timedelta(seconds=15)
 """How long one try of an activity may take: also how long a worker that died is waited for."""
 _PATIENT: Final = RetryPolicy(maximum_interval=timedelta(minutes=1))
@@ -42,31 +39,30 @@ class IncidentWorkflow:
         self.mailbox = Mailbox(start.state)
         self.evaluated_seq = start.evaluated_seq
         self.welcomed_seq = start.welcomed_seq
+        self.history_limit = start.history_limit
         self.evaluation_is_late = False
         self.handing_over = False
         self.running: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: IncidentInput) -> None:
-        """Open, respond until the incident is over, close."""
+        """Respond until the incident is over, close; and once more when it is reopened before the run has ended."""
         self.mailbox.show()
         if self.state.over:
             await self._reopen()
-        if self.state.status.category is Category.REPORTED:
-            await self.mailbox.apply(ask.Open(command_id=f"open:{self.state.id}"))
-        await self._respond()
-        await self._close()
+        while not self.state.over:
+            await self._respond()
+            await self._close()
 
     # ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _reopen(self) -> None:
         """A run that begins over waits for the update that reopens it; it comes with the start (update-with-start)."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: not self.state.over, timeout=_REOPENING, timeout_summary="waiting to be reopened"
             )
-        except TimeoutError:
-            return
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _respond(self) -> None:
         """While the incident is open, do what its state calls for, each effect on its own, until someone ends it."""
@@ -78,7 +74,10 @@ class IncidentWorkflow:
                 await self._roll()
 
     async def _close(self) -> None:
-        """Stop what the end made pointless, hand over what was merged, and answer everyone who is still asking."""
+        """Stop what the end made pointless, hand over what was merged, and answer everyone who is still asking.
+
+        One of them may reopen the incident.
+        """
         await self._stop_effects()
         if self.state.merged_into is not None:
             await workflow.execute_activity(
@@ -93,7 +92,7 @@ class IncidentWorkflow:
 
     def _must_roll(self) -> bool:
         info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > HISTORY_LIMIT
+        return info.is_continue_as_new_suggested() or info.get_current_history_length() > self.history_limit
 
     async def _roll(self) -> None:
         """Continue as new behind a gate. Effects may be stopped anywhere: the new run finds them due again in the state."""
@@ -101,15 +100,23 @@ class IncidentWorkflow:
         await self._stop_effects()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self.state.over:
+            self.mailbox.rolling = False
             return
         workflow.continue_as_new(
-            IncidentInput(state=self.state, evaluated_seq=self.evaluated_seq, welcomed_seq=self.welcomed_seq)
+            IncidentInput(
+                state=self.state,
+                evaluated_seq=self.evaluated_seq,
+                welcomed_seq=self.welcomed_seq,
+                history_limit=self.history_limit,
+            )
         )
 
     # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _due(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What the state calls for and nobody is doing yet, by name."""
+        if self.state.commander is None or self.state.status.category is Category.REPORTED:
+            return {} if "open" in self.running else {"open": self._open}
         due: dict[str, Callable[[], Awaitable[None]]] = {
             f"resource:{kind}": lambda kind=kind: self._make(kind)  # type: ignore[misc]
             for kind in self.state.unsettled()
@@ -126,10 +133,10 @@ class IncidentWorkflow:
         return {name: effect for name, effect in due.items() if name not in self.running}
 
     async def _carry_out(self, name: str, effect: Callable[[], Awaitable[None]]) -> None:
-        """Run one effect; one that fails beyond its retries waits and is due again, and delays only itself."""
+        """Run one effect; one that fails beyond its retries, or by a bug, waits and is due again, and delays only itself."""
         try:
             await effect()
-        except FailureError as error:
+        except Exception as error:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.exception("an effect failed; it is tried again", extra={"effect": name})
@@ -146,17 +153,20 @@ class IncidentWorkflow:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _open(self) -> None:
+        await self.mailbox.apply(ask.Open(command_id=f"open:{self.state.id}"))
+
     async def _make(self, kind: ResourceKind) -> None:
         """Make one resource. After a first failure nobody waits for it; after two minutes it has failed, until retried."""
         seq = self.state.seq
         for patience, otherwise in ((_FIRST_LOOK, ResourceState.PENDING), (_LAST_LOOK, ResourceState.FAILED)):
-            resource = await self._open(kind, patience, otherwise)
+            resource = await self._try(kind, patience, otherwise)
             command_id = f"resource:{kind}:{seq}:{resource.state}"
             await self.mailbox.apply(ask.SetResource(command_id=command_id, resource=resource))
             if resource.state is not ResourceState.PENDING:
                 return
 
-    async def _open(self, kind: ResourceKind, patience: timedelta, otherwise: ResourceState) -> Resource:
+    async def _try(self, kind: ResourceKind, patience: timedelta, otherwise: ResourceState) -> Resource:
         try:
             return await workflow.execute_activity(
                 lifecycle.open_resource,
@@ -169,7 +179,8 @@ class IncidentWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            return Resource(kind=kind, state=otherwise, reason=str(error.cause or error))
+            cause = error.cause if isinstance(error.cause, FailureError) else error
+            return Resource(kind=kind, state=otherwise, reason=cause.message)
 
     async def _evaluate(self) -> None:
         """Find whom the present attributes engage, and add them (E4). Changes that come meanwhile lead to one more look."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, RetryState, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from workflows.contracts import notify, queues
@@ -15,46 +15,65 @@ with workflow.unsafe.imports_passed_through():
 WINDOW: Final = 20
 """How many deliveries of one notice are under way at once."""
 BATCH: Final = 200
-"""How many deliveries one run makes before it continues as new: about 1,200 history events."""
+"""How many deliveries one run makes at once, and waits for, before it continues as new: about 1,200 history events each."""
 
-_RETRY: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
+_PATIENT: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
+_BRIEF: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
+"""For as long as this a delivery holds its place in the window; then it makes way for those by other providers."""
 
 
 @workflow.defn(name=notify.WORKFLOW)
 class NotificationWorkflow:
-    """Plans a notice once, then delivers it in a bounded window. A provider that is away delays only its own deliveries."""
+    """Plans a notice once, then delivers it in a bounded window.
+
+    A provider that is away delays only its own deliveries: they leave the window after a few tries, and wait until all the
+    others were made.
+    """
 
     @workflow.run
     async def run(self, notice: NoticeInput) -> None:
         """Ends when every delivery was sent, has failed for good, or was folded."""
         deliveries = notice.deliveries
-        if not deliveries:
+        if not deliveries and not notice.late:
             planned = await workflow.execute_activity(
                 notify.plan,
                 notice,
                 task_queue=queues.NOTIFY,
                 start_to_close_timeout=timedelta(seconds=20),
-                retry_policy=_RETRY,
+                retry_policy=_PATIENT,
                 summary=f"{len(notice.recipients)} recipients",
             )
             deliveries = planned.deliveries
         window = asyncio.Semaphore(WINDOW)
-        await asyncio.gather(*(self._deliver(notice, each, window) for each in deliveries[:BATCH]))
-        if rest := deliveries[BATCH:]:
-            workflow.continue_as_new(notice.model_copy(update={"deliveries": rest, "recipients": ()}))
+        tried = deliveries[:BATCH]
+        made = await asyncio.gather(*(self._deliver_soon(notice, each, window) for each in tried))
+        late = notice.late + tuple(each for each, done in zip(tried, made, strict=True) if not done)
+        rest = deliveries[BATCH:]
+        if not rest:
+            await asyncio.gather(*(self._deliver(notice, each, _PATIENT) for each in late[:BATCH]))
+            late = late[BATCH:]
+        if rest or late:
+            workflow.continue_as_new(notice.model_copy(update={"recipients": (), "deliveries": rest, "late": late}))
 
-    async def _deliver(self, notice: NoticeInput, delivery: str, window: asyncio.Semaphore) -> None:
+    async def _deliver_soon(self, notice: NoticeInput, delivery: str, window: asyncio.Semaphore) -> bool:
         async with window:
-            try:
-                await workflow.execute_activity(
-                    notify.deliver,
-                    notify.DeliveryRequest(organization=notice.organization, delivery=delivery, retry=notice.retry),
-                    task_queue=queues.NOTIFY,
-                    start_to_close_timeout=timedelta(seconds=20),
-                    retry_policy=_RETRY,
-                )
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                # The ledger holds the failure and its reason; the other deliveries go on.
-                workflow.logger.warning("a delivery failed for good", extra={"delivery": delivery})
+            return await self._deliver(notice, delivery, _BRIEF)
+
+    async def _deliver(self, notice: NoticeInput, delivery: str, tries: RetryPolicy) -> bool:
+        """Make one delivery; answers whether that is settled, or should be tried for longer."""
+        try:
+            await workflow.execute_activity(
+                notify.deliver,
+                notify.DeliveryRequest(organization=notice.organization, delivery=delivery, retry=notice.retry),
+                task_queue=queues.NOTIFY,
+                start_to_close_timeout=timedelta(seconds=20),
+                retry_policy=tries,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            if error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED:
+                return False
+            # The ledger holds the failure and its reason; the other deliveries go on.
+            workflow.logger.warning("a delivery failed for good", extra={"delivery": delivery})
+        return True

@@ -30,9 +30,11 @@ def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 Text = Annotated[str, AfterValidator(_storable)]
 """Unicode text that every store can keep."""
-Title = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE), AfterValidator(_one_line)]
+Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
+"""Text without white space around it: a limit on its length that is put on top counts what is left."""
+Title = Annotated[Trimmed, StringConstraints(min_length=1, max_length=MAX_TITLE), AfterValidator(_one_line)]
 Description = Annotated[Text, StringConstraints(max_length=MAX_DESCRIPTION)]
-Tag = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TAG)]
+Tag = Annotated[Trimmed, StringConstraints(min_length=1, max_length=MAX_TAG)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
 
 

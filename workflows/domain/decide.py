@@ -37,9 +37,11 @@ def _require_open(state: IncidentState) -> None:
 
 @decide.register
 def _(command: ask.Open, state: IncidentState) -> list[did.Body]:
-    if state.status.category is not Category.REPORTED:
+    reported = state.status.category is Category.REPORTED
+    if state.over or (state.commander is not None and not reported):
         return []
-    commander = state.requested_commander or state.reporter
+    # Someone may have asked for something before Muster came to it.
+    commander = state.commander or state.requested_commander or state.reporter
     reporter = Evidence(kind=EvidenceKind.ROLE, text="reporter of the incident")
     if commander == state.reporter:
         people = [Match(individual=commander, evidence=(reporter,), roles=("reporter", "commander"))]
@@ -49,12 +51,13 @@ def _(command: ask.Open, state: IncidentState) -> list[did.Body]:
             Match(individual=state.reporter, evidence=(reporter,), roles=("reporter",)),
             Match(individual=commander, evidence=(named,), roles=("commander",)),
         ]
-    new = tuple(person for person in people if person.individual not in state.participants)
-    return [
-        *([did.ParticipantsEngaged(people=new)] if new else []),
-        did.CommanderChanged(before=None, after=commander),
-        did.StatusChanged(before=state.status_id, after=state.lifecycle.first(Category.ACTIVE).id),
-    ]
+    new = tuple(person for person in people if not state.present(person.individual))
+    events: list[did.Body] = [did.ParticipantsEngaged(people=new)] if new else []
+    if state.commander is None:
+        events.append(did.CommanderChanged(before=None, after=commander))
+    if reported:
+        events.append(did.StatusChanged(before=state.status_id, after=state.lifecycle.first(Category.ACTIVE).id))
+    return events
 
 
 @decide.register

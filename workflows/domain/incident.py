@@ -178,8 +178,8 @@ def _moved(state: IncidentState, status_id: str, at: datetime) -> dict[str, obje
 
 
 def _remember(seen: dict[str, int], event: Event) -> dict[str, int]:
-    latest = {command: seq for command, seq in seen.items() if command != event.command_id}
-    latest[event.command_id] = event.seq
-    while len(latest) > SEEN_LIMIT:
-        del latest[next(iter(latest))]
+    latest = seen | {event.command_id: event.seq}
+    if len(latest) > SEEN_LIMIT:
+        # Not the first of the map: a database may have kept its keys in another order.
+        del latest[min(latest, key=latest.__getitem__)]
     return latest

@@ -80,8 +80,15 @@ class LifecycleSettings(Value):
         raise Refused("unknown_status", f"There is no status “{status_id}”. Use one of: {known}.")
 
     def first(self, category: Category) -> Status:
-        """The first status of a category, in the order of the settings."""
-        return next(status for status in self.statuses if status.category is category)
+        """The first status of a category, in the order of the settings.
+
+        Raises:
+            Refused: ``unknown_status``: the settings have none of this category.
+        """
+        for status in self.statuses:
+            if status.category is category:
+                return status
+        raise Refused("unknown_status", f"This lifecycle has no {category} status.")
 
     def resolve(self, target: str) -> Status:
         """A status by its own id or by its category's name, which means the first status of that category.

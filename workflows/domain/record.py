@@ -8,14 +8,18 @@ Each event has a random salt. Its commitment is ``SHA-256(salt ‖ canonical JSO
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import JsonValue
+from pydantic import JsonValue, StringConstraints
 
 from workflows.domain.model import Value
 
 GENESIS: Final = "0" * 64
 """The link before the first event."""
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
+"""32 bytes as hexadecimal."""
 
 
 class RecordedEvent(Value):
@@ -24,9 +28,9 @@ class RecordedEvent(Value):
     seq: int
     at: str
     payload: dict[str, JsonValue] | None
-    salt: str | None
-    commitment: str
-    hash: str
+    salt: Digest | None
+    commitment: Digest
+    hash: Digest
 
 
 class Record(Value):

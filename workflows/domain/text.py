@@ -6,6 +6,7 @@ marks and digits. A token remembers where it stood in the text as it was written
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import regex
@@ -14,8 +15,9 @@ MAX_PHRASE_WORDS: Final = 8
 """The longest phrase that can be a term, in words."""
 
 _CLUSTER = regex.compile(r"\X")
-# Underscore is punctuation to people ("credential_leak"), although \w takes it for a letter.
-_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+# Underscore is punctuation to people ("credential_leak"), although \w takes it for a letter. And a word does not begin with
+# a mark: the accents that people use as quotes (´leak´) come apart into a space and a mark.
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*")
 # Soft hyphens, joiners and the like are never seen, so they never part a word.
 _INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
 
@@ -47,7 +49,9 @@ def tokens(text: str) -> list[Token]:
         folded.append(plain)
         origin.extend([cluster.span()] * len(plain))
     return [
-        Token(found.group(), origin[found.start()][0], origin[found.end() - 1][1]) for found in _WORD.finditer("".join(folded))
+        # Again, since what an invisible character kept apart is together now.
+        Token(unicodedata.normalize("NFKC", found.group()), origin[found.start()][0], origin[found.end() - 1][1])
+        for found in _WORD.finditer("".join(folded))
     ]
 
 
@@ -57,13 +61,19 @@ def normalise(text: str) -> str:
 
 
 def phrases(text: str, longest: int) -> Iterator[Phrase]:
-    """Every run of one to ``longest`` neighbouring words of a text."""
+    """Every run of one to ``longest`` neighbouring words of a text.
+
+    One character can stand for two words (½ is "1 2"); a phrase holds both or neither, so that its span reads as the phrase.
+    """
     words = tokens(text)
+    starts_apart = [True, *(word.start >= before.end for before, word in pairwise(words))]
+    ends_apart = [*starts_apart[1:], True]
     for first in range(len(words)):
         joined = ""
-        for word in words[first : first + longest]:
-            joined = f"{joined} {word.text}" if joined else word.text
-            yield Phrase(joined, words[first].start, word.end)
+        for last in range(first, min(first + longest, len(words))):
+            joined = f"{joined} {words[last].text}" if joined else words[last].text
+            if starts_apart[first] and ends_apart[last]:
+                yield Phrase(joined, words[first].start, words[last].end)
 
 
 def _fold(cluster: str) -> str:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class ChannelName(StrEnum):
@@ -33,6 +35,20 @@ class NotSent(Exception):
 
 class Rejected(Exception):
     """The message surely did not go out and never will, as it is."""
+
+
+@runtime_checkable
+class StoredChannel(Protocol):
+    """A way to send that ends in the database: the message is kept together with its entry in the ledger, or not at all."""
+
+    provider: str
+
+    async def keep(self, session: AsyncSession, message: Outgoing) -> str:
+        """Keep the message in the caller's transaction, and answer its id.
+
+        Raises:
+            NotSent: see there.
+        """
 
 
 class Channel(Protocol):

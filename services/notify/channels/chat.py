@@ -1,29 +1,25 @@
 """Messages in the incident's channel that only their recipient sees."""
 
-from services.chat.platform import ChannelNotReady, ChatPlatform
-from services.notify.channels.channel import Channel, NotSent, Outgoing
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.chat import builtin
+from services.chat.platform import ChannelNotReady
+from services.notify.channels import inbox
+from services.notify.channels.channel import ChannelName, NotSent, Outgoing
 
 
 class ChatChannel:
-    """Sends through the chat platform, under the delivery's name, so that a repeat finds the first message.
+    """Posts into the built-in channel, with a copy for the inbox."""
 
-    ``copy`` keeps the message for the inbox as well, where the platform is built in.
-    """
+    provider = "builtin"
 
-    idempotent = True
-
-    def __init__(self, platform: ChatPlatform, provider: str, copy: Channel) -> None:
-        self._platform = platform
-        self._copy = copy
-        self.provider = provider
-
-    async def send(self, message: Outgoing) -> str:
-        """See ``Channel``."""
+    async def keep(self, session: AsyncSession, message: Outgoing) -> str:
+        """See ``StoredChannel``."""
         try:
-            posted = await self._platform.post_only_to(
-                message.organization, message.incident, message.delivery, message.chat, message.recipient
+            posted = await builtin.place(
+                session, message.incident, message.delivery, message.chat, author=None, only_to=message.recipient
             )
         except ChannelNotReady as error:
             raise NotSent(str(error)) from error
-        await self._copy.send(message)
+        inbox.keep(session, message, ChannelName.CHAT, message.chat)
         return posted

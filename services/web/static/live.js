@@ -90,6 +90,14 @@ function sentBy(ctx) {
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx, tasks } = event.detail;
   const form = sentBy(ctx);
+  if (form && ctx.response.status === 202) {
+    // Passed on, not confirmed: the page stays, and sent again it is the same command.
+    event.preventDefault();
+    doubtful.add(form);
+    release(form);
+    note(form, "Passed on, but not confirmed yet. Your text is still here; sending it again does not send it twice.");
+    return;
+  }
   if (form && ctx.response.status < 500) {
     doubtful.delete(form);
     release(form);

@@ -1,0 +1,99 @@
+"""Contacts: the individuals, with the terms that engage them (E1)."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from services.engagement import contacts
+from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermsBody
+from services.kit.auth import Actor, CurrentActor
+from services.kit.errors import Invalid, VersionConflict
+from services.kit.paging import After
+from services.kit.routing import CurrentSession, Route
+from services.web.forms import Fields, faults, split, typed
+from services.web.render import Context, render_page
+from workflows.domain.policy import Action, Subject, allowed
+
+router = APIRouter(prefix="/{org}/contacts/individuals", route_class=Route, include_in_schema=False)
+
+
+@router.get("")
+async def individuals(
+    session: CurrentSession,
+    actor: CurrentActor,
+    q: Annotated[str, Query(max_length=200)] = "",
+    after: After = None,
+) -> Response:
+    """Everyone who can be engaged, by name."""
+    return await _list(session, actor, q, after, {}, {})
+
+
+@router.post("")
+async def add(session: CurrentSession, actor: CurrentActor, fields: Fields) -> Response:
+    """Add one."""
+    try:
+        new = NewIndividual.model_validate(typed(fields, "name", "email") | {"terms": split(fields.get("terms", ""), "\n")})
+        await contacts.create_individual(session, actor, new)
+    except (ValidationError, Invalid) as error:
+        return await _list(session, actor, "", None, fields, faults(error))
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
+
+
+@router.get("/{individual}")
+async def show(session: CurrentSession, actor: CurrentActor, individual: str) -> Response:
+    """One individual, to be changed by administrators and by themselves."""
+    found = await contacts.get_individual(session, individual)
+    form: Context = {"name": found.name, "email": found.email, "active": found.active, "terms": "\n".join(found.terms)}
+    return _individual(actor, found, form, {}, 200)
+
+
+@router.post("/{individual}")
+async def change(session: CurrentSession, actor: CurrentActor, individual: str, fields: Fields) -> Response:
+    """Change an individual and the terms, all or nothing."""
+    version = fields.get("version", "")
+    form: Context = typed(fields, "name", "email", "terms") | {"active": "active" in fields}
+    try:
+        changes = IndividualChanges.model_validate({name: form[name] for name in ("name", "email", "active")})
+        terms = TermsBody(terms=split(form["terms"], "\n")).terms
+        known = int(version) if version.isascii() and version.isdigit() else None
+        await contacts.change_individual(session, actor, individual, changes, known)
+        await contacts.put_terms(session, actor, individual, terms)
+    except (ValidationError, Invalid) as error:
+        found = await contacts.get_individual(session, individual)
+        return _individual(actor, found, form, faults(error), 422)
+    except VersionConflict:
+        found = await contacts.get_individual(session, individual)
+        said = "Someone changed this contact while you were editing. Your text is kept: save again to put it in place."
+        return _individual(actor, found, form, {"": said}, 412)
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
+
+
+async def _list(
+    session: CurrentSession, actor: Actor, q: str, after: str | None, fields: dict[str, str], errors: dict[str, str]
+) -> Response:
+    page = await contacts.list_individuals(session, actor, q or None, after)
+    asked = {"q": q} if q else {}
+    following = page.pagination.after
+    context = {
+        "individuals": page.data,
+        "query": {"q": q},
+        "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+        "can": {"manage": allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)},
+        "form": typed(fields, "name", "email", "terms"),
+        "errors": errors,
+    }
+    return render_page(actor, "pages/individuals.html", "contacts", context, 422 if errors else 200)
+
+
+def _individual(actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int) -> Response:
+    manage = found.id == actor.individual or allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)
+    context = {
+        "individual": found,
+        "form": form | {"version": str(found.version)},
+        "errors": errors,
+        "can": {"manage": manage},
+    }
+    return render_page(actor, "pages/individual.html", "contacts", context, status)

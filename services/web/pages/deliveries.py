@@ -1,0 +1,59 @@
+"""The delivery ledger (N6)."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+
+from services.kit.auth import CurrentActor
+from services.kit.errors import NotFound
+from services.kit.paging import After, Page, Pagination
+from services.kit.routing import CommandRoute, CurrentSession, Route
+from services.notify.schemas import DeliveryQuery, DeliveryView
+from services.web import parts
+from services.web.access import AllServices
+from services.web.render import render_page
+
+router = APIRouter(prefix="/{org}/deliveries", route_class=Route, include_in_schema=False)
+commands = APIRouter(prefix="/{org}/deliveries", route_class=CommandRoute, include_in_schema=False)
+
+Filter = Annotated[str, Query(max_length=200)]
+
+
+@router.get("")
+async def deliveries(
+    session: CurrentSession,
+    actor: CurrentActor,
+    services: AllServices,
+    state: Filter = "",
+    channel: Filter = "",
+    incident: Filter = "",
+    recipient: Filter = "",
+    after: After = None,
+) -> Response:
+    """Every message to every recipient, the latest first."""
+    filters = {"state": state, "channel": channel, "incident": incident.strip(), "recipient": recipient.strip()}
+    asked = {name: value for name, value in filters.items() if value}
+    query = DeliveryQuery(state=state, channel=channel, incident=filters["incident"], q=filters["recipient"])
+    try:
+        page = await services.notify.deliveries(session, actor, query, after)
+    except NotFound:
+        # An incident that is not there has no deliveries; here that is an empty list, not an error.
+        page = Page[DeliveryView](data=[], pagination=Pagination(after=None, page_size=25))
+    following = page.pagination.after
+    context = {
+        "deliveries": [parts.delivery(actor, row) for row in page.data],
+        "filters": filters,
+        "can": {"retry": True},
+        "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+    }
+    return render_page(actor, "pages/deliveries.html", "deliveries", context)
+
+
+@commands.post("/{delivery}/retry")
+async def retry(actor: CurrentActor, services: AllServices, delivery: str) -> Response:
+    """Try a failed delivery once more, and show the incident's deliveries."""
+    async with services.database.read(actor.organization) as session:
+        tried = await services.notify.retry(session, actor, delivery)
+    return RedirectResponse(f"/{actor.slug}/incidents/{tried.incident_reference}?tab=deliveries", 303)

@@ -1,0 +1,242 @@
+"""What each part of an incident's page shows; the page puts them together, and live updates fetch them one by one."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from services.desk.views import IncidentView
+from services.engagement import contacts
+from services.engagement.schemas import ParticipantView
+from services.kit.auth import Actor
+from services.kit.markdown import to_html
+from services.kit.routing import CurrentSession
+from services.lifecycle.timeline import TimelineEntry
+from services.notify.schemas import DeliveryQuery, DeliveryView
+from services.web import choices
+from services.web.access import Services
+from services.web.lifecycle import Moves, moves, track
+from services.web.render import Context
+from workflows.domain.events import Resource
+from workflows.domain.lifecycle import Category
+from workflows.domain.policy import Action, Subject, allowed
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look of one reader at an incident. ``after`` is the position in the list of the open tab, on its later pages."""
+
+    services: Services
+    session: CurrentSession
+    actor: Actor
+    incident: IncidentView
+    participants: list[ParticipantView]
+    after: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the incident's page is."""
+        return f"/{self.actor.slug}/incidents/{self.incident.reference}"
+
+    @property
+    def present(self) -> list[ParticipantView]:
+        """Those who are in the incident now."""
+        return [participant for participant in self.participants if participant.state in {"engaged", "joined"}]
+
+
+Part = Callable[[Look], Awaitable[Context]]
+
+
+async def look_at(services: Services, session: CurrentSession, actor: Actor, reference: str, after: str | None = None) -> Look:
+    """Look at an incident.
+
+    Raises:
+        NotFound: no such incident for this actor.
+    """
+    incident = await services.lifecycle.get(session, actor, reference)
+    participants = await services.engagement.participants(session, actor, reference)
+    return Look(services, session, actor, incident, participants, after)
+
+
+def shared(look: Look) -> Context:
+    """What every part needs: the incident, and what the reader can do."""
+    incident = look.incident
+    return {
+        "incident": dict(incident) | {"description_html": to_html(incident.description) if incident.description else ""},
+        "can": _can(look),
+    }
+
+
+def stream(look: Look) -> Context:
+    """Where changes are told, from what is shown here on. Without a host: the page may be read under another name."""
+    return {
+        "stream": {
+            "url": f"/api/v1/{look.actor.slug}/incidents/{look.incident.id}/stream",
+            "after": look.incident.version,
+        }
+    }
+
+
+async def header(look: Look) -> Context:
+    """Status, commander, duration, and where to go from here."""
+    return {
+        "lifecycle": track(look.incident),
+        "transitions": moves(look.incident) if _can(look)["move"] else Moves(),
+        "engaged": len(look.present),
+    }
+
+
+async def about(_: Look) -> Context:
+    """What is known: all of it is shared."""
+    return {}
+
+
+async def people(look: Look) -> Context:
+    """Who is engaged and why, and who can be added."""
+    present = {participant.individual.id for participant in look.present}
+    found = await contacts.active_people(look.session) if _can(look)["engage"] else []
+    return {
+        "participants": look.participants,
+        "candidates": choices.people(person for person in found if person.id not in present),
+        "errors": {},
+    }
+
+
+async def resources(look: Look) -> Context:
+    """Channel, call, document, ticket."""
+    return {"resources": [local(look, resource) for resource in look.incident.resources]}
+
+
+async def timeline(look: Look) -> Context:
+    """A page of what happened."""
+    page = await look.services.lifecycle.timeline(look.session, look.actor, look.incident.id, look.after)
+    return {
+        "timeline": {
+            "entries": [_entry(entry) for entry in page.data],
+            "older_href": _older(look, "timeline", page.pagination.after),
+        },
+        "after": look.after,
+        "form": {"text": "", "command_id": ""},
+        "errors": {},
+    }
+
+
+async def channel(look: Look) -> Context:
+    """The latest of the conversation."""
+    messages = await look.services.lifecycle.messages(look.session, look.actor, look.incident.id)
+    return {
+        "messages": [
+            {
+                "id": message.id,
+                "at": message.at,
+                "author": message.author.name if message.author else None,
+                "only_you": message.only_you,
+                "html": to_html(message.text),
+            }
+            for message in messages
+        ],
+        "form": {"text": "", "command_id": ""},
+        "errors": {},
+    }
+
+
+async def deliveries(look: Look) -> Context:
+    """What was sent about the incident."""
+    query = DeliveryQuery(incident=look.incident.id)
+    page = await look.services.notify.deliveries(look.session, look.actor, query, look.after)
+    return {
+        "deliveries": [delivery(look.actor, row) for row in page.data],
+        "older_href": _older(look, "deliveries", page.pagination.after),
+        "after": look.after,
+    }
+
+
+async def trouble(look: Look) -> Context:
+    """What did not go out so far, a line for each channel."""
+    rows = await look.services.notify.trouble(look.session, look.incident.id)
+    counts = Counter((row.channel, row.state) for row in rows)
+    reasons = {(row.channel, row.state): row.reason for row in rows}
+    lines = []
+    for (name, state), count in counts.items():
+        what = "1 message" if count == 1 else f"{count} messages"
+        fate = "failed" if state == "failed" else "did not go out yet; Muster tries again by itself"
+        lines.append(
+            {
+                "text": f"{what} by {name} {fate}: {reasons[name, state] or 'no reason was given'}",
+                "href": f"{look.address}?tab=deliveries",
+                "link": "See deliveries",
+            }
+        )
+    return {"trouble": lines, "live_url": f"{look.address}/fragments/trouble"}
+
+
+async def receipt(look: Look) -> Context:
+    """How far Muster has come with the report."""
+    found = await look.services.intake.receipt(look.session, look.actor, look.incident.id)
+    made = [local(look, resource) for resource in found.resources]
+    return {"receipt": found.model_copy(update={"resources": made})}
+
+
+PARTS: Final[dict[str, tuple[str, Part]]] = {
+    "incident": ("incident_header", header),
+    "about": ("about", about),
+    "people": ("people", people),
+    "resources": ("resources", resources),
+    "timeline": ("timeline", timeline),
+    "channel": ("channel", channel),
+    "deliveries": ("deliveries", deliveries),
+    "trouble": ("trouble", trouble),
+    "receipt": ("receipt", receipt),
+}
+"""The parts that can be fetched alone: the fragment's template, and what makes its context."""
+TABS: Final = ("timeline", "channel", "deliveries")
+
+
+def delivery(actor: Actor, row: DeliveryView) -> Context:
+    """A line of the ledger."""
+    return dict(row) | {
+        "incident": {"reference": row.incident_reference, "title": row.incident_title},
+        "inbox_href": f"/{actor.slug}/inbox/{row.inbox_message}" if row.inbox_message else None,
+    }
+
+
+def local(look: Look, resource: Resource) -> Resource:
+    """A resource; if it is a page of this Muster, by its path: whoever reads this under another name stays signed in."""
+    if resource.url is None:
+        return resource
+    return resource.model_copy(update={"url": resource.url.removeprefix(look.services.settings.base_url)})
+
+
+def _can(look: Look) -> dict[str, bool]:
+    present = {participant.individual.id for participant in look.present}
+    me, incident = look.actor.individual, look.incident
+    subject = Subject(role=look.actor.role, participates=me in present)
+    change = allowed(subject, Action.CHANGE_INCIDENT, incident.visibility)
+    going_on = change and incident.closed_at is None
+    return {
+        "move": change,
+        "post": change,
+        "retry": change,
+        "change": going_on,
+        "engage": going_on,
+        "join": going_on and me not in present and incident.status.category is not Category.REPORTED,
+        "leave": going_on and me in present and (incident.commander is None or incident.commander.id != me),
+    }
+
+
+def _older(look: Look, tab: str, after: str | None) -> str | None:
+    return None if after is None else f"{look.address}?{urlencode({'tab': tab, 'after': after})}"
+
+
+def _entry(entry: TimelineEntry) -> Context:
+    text = entry.text if entry.actor else f"{entry.text[:1].upper()}{entry.text[1:]}"
+    return {
+        "id": entry.seq,
+        "at": entry.at,
+        "actor": entry.actor.name if entry.actor else None,
+        "text": text,
+        "html": to_html(entry.note) if entry.note else "",
+        "detail": entry.detail,
+        "people": entry.people,
+    }

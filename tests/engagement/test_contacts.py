@@ -1,0 +1,90 @@
+"""Individuals and their terms (E1)."""
+
+import asyncio
+
+import pytest
+
+from tests.kit.problems import fields, problem
+from tests.support.running import Organization
+
+
+@pytest.mark.feature("E1", "E6")
+async def test_terms_keep_their_ids_and_count_their_versions(org: Organization) -> None:
+    ana = await org.individual("Ana", "Disk Full", "quota", "disk-full")
+    assert ana["terms"] == ["Disk Full", "quota"]
+    path = f"/individuals/{ana['id']}/terms"
+    response = await org.api.put(path, json={"terms": ["DISK FULL", "new"]}, headers={"If-Match": '"1"'})
+    changed = response.json()
+    assert response.headers["ETag"] == '"2"'
+    before, after = ({term["phrase"]: term for term in each["term_details"]} for each in (ana, changed))
+    assert after["DISK FULL"] == {"id": before["Disk Full"]["id"], "phrase": "DISK FULL", "version": 2}
+    assert after["new"]["version"] == 1
+    assert set(after) == {"DISK FULL", "new"}
+    again = (await org.api.put(path, json={"terms": ["DISK FULL", "new"]})).json()
+    assert again["term_details"] == changed["term_details"]
+
+
+@pytest.mark.feature("E1")
+async def test_a_contact_that_cannot_be_is_refused(org: Organization) -> None:
+    await org.post("/individuals", {"name": "Ana", "email": "ana@example.org"})
+    good = {"name": "x", "email": "x@example.org"}
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"email": "nobody"}, "email"),
+        ({"email": "a@b\r\nBcc: all@example.org"}, "email"),
+        ({"email": "Ana <a@b.example>"}, "email"),
+        ({"email": "a@b.example, c@d.example"}, "email"),
+        ({"email": "x@" + "y" * 320}, "email"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": "a\x00b"}, "name"),
+        ({"terms": ["--"]}, "terms.0"),
+        ({"terms": ["x" * 201]}, "terms.0"),
+        ({"terms": [f"t{n}" for n in range(201)]}, "terms"),
+        ({"terms": [1]}, "terms.0"),
+        ({"active": "perhaps"}, "active"),
+        ({"shoe_size": 7}, "shoe_size"),
+    ]
+    for change, field in wrong:
+        assert fields(problem(await org.api.post("/individuals", json=good | change), 422, "invalid")) == {field}
+    taken = problem(await org.api.post("/individuals", json=good | {"email": "ANA@example.org"}), 422, "email_taken")
+    assert fields(taken) == {"email"}
+    assert len((await org.get("/individuals"))["data"]) == 2
+
+
+@pytest.mark.feature("E1")
+async def test_one_of_many_gets_an_address(org: Organization) -> None:
+    body = {"name": "Twin", "email": "twin@example.org"}
+    answers = await asyncio.gather(*(org.api.post("/individuals", json=body) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[422] * 11]
+    for answer in answers:
+        if answer.status_code == 422:
+            problem(answer, 422, "email_taken")
+
+
+@pytest.mark.feature("C11")
+async def test_of_two_changes_of_one_version_one_is_told(org: Organization) -> None:
+    ana = await org.individual("Ana")
+    answers = await asyncio.gather(
+        *(
+            org.api.put(f"/individuals/{ana['id']}/terms", json={"terms": [f"word{n}", "same"]}, headers={"If-Match": '"1"'})
+            for n in range(8)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, *[412] * 7]
+    now = await org.get(f"/individuals/{ana['id']}")
+    assert now["version"] == 2
+    assert [answer.json()["terms"] for answer in answers if answer.status_code == 200] == [now["terms"]]
+
+
+@pytest.mark.feature("E1")
+async def test_individuals_are_found_literally(org: Organization) -> None:
+    for name, term in (("100% Ann", "x"), ("Under_score", "y"), ("Back\\slash", "z"), ("Plain", "50% off_all")):
+        await org.individual(name, term)
+
+    async def found(q: str) -> list[str]:
+        return [each["name"] for each in (await org.get("/individuals", q=q))["data"]]
+
+    assert await found("%") == ["100% Ann", "Plain"]
+    assert await found("_") == ["Plain", "Under_score"]
+    assert await found("\\") == ["Back\\slash"]
+    assert await found("PLAIN") == ["Plain"]
+    assert await found("nothing like it") == []

@@ -1,0 +1,134 @@
+"""What takes minutes or days, on a server whose clock can be moved."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+
+from services.kit.temporal import Target
+from tests.conftest import DATA
+from tests.support.time_skipping_server import NoTimeSkippingServer, TimeSkippingServer, time_skipping_server
+from tests.support.workflows import PATIENCE, Case, World, new_command, working_world
+from workflows.contracts.notify import workflow_id
+from workflows.domain.commands import AddNote, ChangeStatus
+from workflows.domain.events import ResourceKind, ResourceState
+
+
+class Clock:
+    """Moves the server's clock, until something has come about."""
+
+    def __init__(self, server: TimeSkippingServer) -> None:
+        self._environment = server.environment
+
+    async def pass_until(self, case: Case, condition: Any, step: timedelta, limit: timedelta) -> timedelta:
+        """Let time pass by steps; answers how much it took."""
+        passed = timedelta(0)
+        while not condition():
+            assert passed < limit, "it never came about"
+            await self._environment.sleep(step)
+            passed += step
+            await asyncio.sleep(0.05)
+        return passed
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[TimeSkippingServer]:
+    async with time_skipping_server(DATA, data_converter=pydantic_data_converter) as made:
+        if isinstance(made, NoTimeSkippingServer):
+            pytest.skip(made.reason)
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def slow_world(server: TimeSkippingServer) -> AsyncIterator[World]:
+    async with working_world(Target(server.address, "default")) as world:
+        yield world
+
+
+@pytest.fixture
+def clock(server: TimeSkippingServer) -> Clock:
+    return Clock(server)
+
+
+@pytest.mark.feature("R3")
+async def test_a_resource_is_tried_for_two_minutes_and_nobody_waits_for_it_that_long(slow_world: World, clock: Clock) -> None:
+    case = slow_world.case()
+
+    async def away(request: Any) -> None:
+        if request.kind is ResourceKind.CALL:
+            raise ConnectionError("the provider is away")
+
+    case.on_resource = away
+    await case.start()
+    opened = await clock.pass_until(case, lambda: case.state.opened, timedelta(seconds=2), timedelta(seconds=60))
+    call = case.state.resources[ResourceKind.CALL]
+    assert (call.state, call.reason) == (ResourceState.PENDING, "the provider is away")
+
+    def failed() -> bool:
+        return case.state.resources[ResourceKind.CALL].state is ResourceState.FAILED
+
+    more = await clock.pass_until(case, failed, timedelta(seconds=5), timedelta(minutes=5))
+    assert timedelta(minutes=1) < opened + more < timedelta(minutes=3)
+    assert case.state.resources[ResourceKind.CALL].reason == "the provider is away"
+
+
+@pytest.mark.feature("N7")
+async def test_mail_that_was_away_for_a_day_is_delivered_when_it_is_back(slow_world: World, clock: Clock) -> None:
+    case = slow_world.case()
+    away = True
+
+    async def no_mail(request: Any) -> None:
+        if away and request.delivery.endswith("/email"):
+            raise ConnectionError("the mail server is away")
+
+    case.on_deliver = no_mail
+    await case.start()
+    await clock.pass_until(case, lambda: case.state.opened, timedelta(seconds=2), timedelta(minutes=1))
+    await clock.pass_until(case, lambda: "rita/chat" in case.delivered, timedelta(seconds=2), timedelta(minutes=1))
+    for _ in range(24):
+        await clock.pass_until(case, iter((False, True)).__next__, timedelta(hours=1), timedelta(days=1))
+    assert set(case.delivered) == {"rita/chat"}
+    away = False
+    await clock.pass_until(case, lambda: "rita/email" in case.delivered, timedelta(minutes=1), timedelta(minutes=10))
+    handle = slow_world.client.get_workflow_handle(workflow_id(case.notices[0], "2"))
+    async with asyncio.timeout(PATIENCE):
+        await handle.result()
+    assert set(case.delivered.values()) == {1}
+
+
+@pytest.mark.feature("L1")
+async def test_a_run_that_nobody_reopens_ends_by_itself(slow_world: World, clock: Clock) -> None:
+    case = slow_world.case()
+    await case.start()
+    await clock.pass_until(case, lambda: case.state.opened, timedelta(seconds=2), timedelta(minutes=1))
+    await case.give(ChangeStatus(command_id=new_command(), to="closed"))
+    await case.ended()
+    await slow_world.gateway.wake(case.state, AddNote(command_id=new_command(), text="afterthought"))
+    assert (await case.handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    await clock.pass_until(case, iter((False, True)).__next__, timedelta(seconds=90), timedelta(minutes=5))
+    await case.ended()
+    assert case.kinds[-1] == "note_added"
+
+
+@pytest.mark.feature("E4")
+async def test_an_effect_that_failed_for_good_is_tried_again_after_a_minute(slow_world: World, clock: Clock) -> None:
+    case = slow_world.case("Leak")
+    case.engages("lena", "leak")
+    broken = True
+
+    async def refuse(_: Any) -> None:
+        if broken:
+            raise ApplicationError("no such table", non_retryable=True)
+
+    case.on_evaluate = refuse
+    await case.start()
+    await clock.pass_until(case, lambda: case.state.opened, timedelta(seconds=2), timedelta(minutes=1))
+    tries = len(case.evaluations)
+    broken = False
+    await clock.pass_until(case, lambda: case.state.present("lena"), timedelta(seconds=20), timedelta(minutes=5))
+    assert len(case.evaluations) == tries + 1
