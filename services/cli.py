@@ -49,11 +49,9 @@ cli.add_typer(database_cli, name="db")
 
 def main() -> None:
     """Run the command, and leave without the interpreter's own farewell: the Temporal SDK can crash in it."""
-    code = 0
     try:
-        cli(standalone_mode=False)
-    except typer.Exit as done:
-        code = done.exit_code
+        # What a command raises as typer.Exit comes back as a number.
+        code = cli(standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
         code = 130
     except Exception as error:  # noqa: BLE001  (the last resort of the process: it is explained or logged, and ends it)

@@ -134,13 +134,15 @@ async def views(session: AsyncSession, rows: Sequence[Individual]) -> list[Indiv
 
 async def _replace_terms(session: AsyncSession, row: Individual, phrases: Sequence[str]) -> None:
     present = {term.normalised: term for term in (await repository.terms_of(session, [row.id]))[row.id]}
-    wanted = {normalise(phrase): phrase for phrase in reversed(phrases)}
+    wanted: dict[str, str] = {}
+    for phrase in phrases:
+        wanted.setdefault(normalise(phrase), phrase)
     for normalised, term in present.items():
         if normalised not in wanted:
             await session.delete(term)
         elif term.phrase != wanted[normalised]:
             term.phrase, term.version = wanted[normalised], term.version + 1
-    for normalised, phrase in reversed(wanted.items()):
+    for normalised, phrase in wanted.items():
         if normalised not in present:
             session.add(
                 TermRow(

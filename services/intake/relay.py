@@ -70,13 +70,21 @@ class Relay:
             try:
                 await self._do(row)
             except GatewayError as error:
-                wait = min(_FIRST_WAIT * 2 ** min(row.attempts, 6), _LONGEST_WAIT)
                 _log.warning("an errand waits for Temporal", incident=row.incident_id, errand=row.errand, error=str(error))
-                async with self._database.write() as session:
-                    await outbox.postpone(session, row.id, wait, str(error))
+                await self._postpone(row, error)
+                return
+            except ValueError as error:
+                # What cannot be read delays only itself.
+                _log.exception("an errand cannot be read", incident=row.incident_id, errand=row.errand)
+                await self._postpone(row, error)
                 return
             async with self._database.write() as session:
                 await outbox.done(session, row.id)
+
+    async def _postpone(self, row: outbox.OutboxRow, error: Exception) -> None:
+        wait = min(_FIRST_WAIT * 2 ** min(row.attempts, 6), _LONGEST_WAIT)
+        async with self._database.write() as session:
+            await outbox.postpone(session, row.id, wait, str(error))
 
     async def _do(self, row: outbox.OutboxRow) -> None:
         async with self._database.read(row.organization_id) as session:

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
+from sqlalchemy import select
 
 from services.kit.clock import now
 from services.kit.ids import new_id
 from services.store.contacts import Individual
-from services.store.organizations import Account, Credential, Organization as OrganizationRow
-from sqlalchemy import select
+from services.store.organizations import Account, Credential
+from services.store.organizations import Organization as OrganizationRow
 from tests.support.running import PATIENCE, Organization, RunningMuster
 from workflows.domain.policy import Role
 
@@ -27,7 +28,9 @@ class Member:
 
 
 @asynccontextmanager
-async def member(muster: RunningMuster, org: Organization, name: str = "Mia Member", role: Role = Role.MEMBER) -> AsyncIterator[Member]:
+async def member(
+    muster: RunningMuster, org: Organization, name: str = "Mia Member", role: Role = Role.MEMBER
+) -> AsyncIterator[Member]:
     """A new account of an organization."""
     token = f"muster_token_{secrets.token_urlsafe(32)}"
     person, account = new_id(), new_id()

@@ -101,7 +101,9 @@ async def test_a_restricted_incident_is_seen_by_its_people_and_administrators(mu
         delivery = (await org.deliveries(incident))[0]["id"]
         for path in ("", "/receipt", "/timeline", "/messages", "/record.json", "/participants", "/engagements", "/stream"):
             problem(await outsider.api.get(f"/incidents/{incident}{path}"), 404, "not_found")
-        problem(await outsider.api.get(f"/incidents/{incident}/engagements/why?individual={outsider.individual}"), 404, "not_found")
+        problem(
+            await outsider.api.get(f"/incidents/{incident}/engagements/why?individual={outsider.individual}"), 404, "not_found"
+        )
         for path, body in (("/join", None), ("/messages", {"text": "x"}), ("/transitions", {"to": "closed"})):
             problem(await outsider.api.post(f"/incidents/{incident}{path}", json=body), 404, "not_found")
         problem(await outsider.api.patch(f"/incidents/{incident}", json={"visibility": "public"}), 404, "not_found")

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -65,7 +65,8 @@ async def test_muster_keeps_to_its_document(muster: RunningMuster, org: Organiza
     incident = await org.report("A contract", description="To be kept", tags=["schema"])
     found = await document(muster, org)
     schema = schemathesis.openapi.from_dict(found)
-    operations = [each.ok() for each in schema.get_all_operations() if each.ok().path != STREAM]
+    operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    operations = [each for each in operations if each.path != STREAM]
     assert len(operations) > 30
     known = {"org": org.slug, "incident": incident["id"]}
 
@@ -78,7 +79,7 @@ async def test_muster_keeps_to_its_document(muster: RunningMuster, org: Organiza
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=st.one_of(operation.as_strategy(generation_mode=mode) for mode in modes(operation)))
+        @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes(operation)]))
         def conforms(case: Any) -> None:
             case.path_parameters.update({name: known[name] for name in known if name in case.path_parameters})
             headers = {"Authorization": f"Bearer {org.token}"}

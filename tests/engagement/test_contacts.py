@@ -78,7 +78,7 @@ async def test_of_two_changes_of_one_version_one_is_told(org: Organization) -> N
 @pytest.mark.feature("E1")
 async def test_individuals_are_found_literally(org: Organization) -> None:
     for name, term in (("100% Ann", "x"), ("Under_score", "y"), ("Back\\slash", "z"), ("Plain", "50% off_all")):
-        await org.individual(name, term)
+        await org.post("/individuals", {"name": name, "email": f"{term[0]}@example.org", "terms": [term]})
 
     async def found(q: str) -> list[str]:
         return [each["name"] for each in (await org.get("/individuals", q=q))["data"]]

@@ -13,10 +13,9 @@ from services.intake.relay import Relay
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.settings import Settings
-from services.kit.temporal import Target, connect
+from services.kit.temporal import Target, connect, register_search_attributes
 from services.store import outbox
 from services.store.outbox import OutboxRow
-from tests.conftest import new_namespace
 from tests.kit.problems import problem
 from tests.store.rows import fill
 from tests.support.running import Organization, RunningMuster, running_muster
@@ -71,15 +70,17 @@ async def test_without_temporal_reports_are_taken_and_nothing_hangs(alone: Alone
     assert ready.json()["dependencies"] == {"database": "ready", "temporal": "down"}
     assert (await org.api.get(f"{alone.muster.base_url}/healthz")).status_code == 200
     await org.until(lambda: _waits(database, incident))
-    # Temporal is back: what a relay that reaches it finds in the outbox is started.
-    async with database.write() as session:
-        await session.execute(update(OutboxRow).values(next_at=OutboxRow.created_at), execution_options=outbox.EVERY)
-    gateway = IncidentGateway(await connect(target))
-    assert await Relay(database, gateway).work() >= 1
-    assert (await org.get(f"/incidents/{incident}/receipt"))["state"] == "working"
-    async with database.read() as session:
-        left = (await session.scalars(select(OutboxRow.errand), execution_options=outbox.EVERY)).all()
-    assert "start" not in left
+    # Temporal is back, for a relay that reaches it.
+    client = await connect(target)
+    await register_search_attributes(client)
+    relay = Relay(database, IncidentGateway(client))
+
+    async def started() -> bool:
+        await relay.work()
+        return bool((await org.get(f"/incidents/{incident}/receipt"))["state"] == "working")
+
+    await org.until(started)
+    assert await client.get_workflow_handle(f"incident:{incident}").describe()
 
 
 async def _waits(database: Database, incident: str) -> bool:

@@ -31,7 +31,7 @@ async def test_a_report_is_shown_as_it_was_given(org: Organization) -> None:
         "occurred_at": began.astimezone().isoformat(),
         "mode": "practice",
     }
-    incident = await org.report(**given)  # type: ignore[arg-type]
+    incident = await org.report(**given)
     assert incident["title"] == "Disk Bcc: all@example.org"
     assert incident["description"] == given["description"]
     assert [incident[name]["name"] for name in ("type", "severity", "priority")] == ["Security", "High", "Low"]

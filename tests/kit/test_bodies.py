@@ -10,7 +10,13 @@ from tests.support.running import Organization
 
 JSON = {"Content-Type": "application/json"}
 MEGABYTES = b'{"title": "' + b"x" * 10_000_000 + b'"}'
-POSTS = ["/incidents", "/individuals", "/incidents/INC-1/transitions", "/incidents/INC-1/messages", "/incidents/INC-1/participants"]
+POSTS = [
+    "/incidents",
+    "/individuals",
+    "/incidents/INC-1/transitions",
+    "/incidents/INC-1/messages",
+    "/incidents/INC-1/participants",
+]
 
 
 async def in_pieces(body: bytes) -> AsyncIterator[bytes]:

@@ -16,10 +16,15 @@ def test_ids_are_version_7_and_sort_by_time() -> None:
 
 def test_a_key_is_one_command_for_one_actor() -> None:
     assert command_id("org", "ana", "key") == command_id("org", "ana", "key")
-    assert len({command_id(*of) for of in [("o", "a", "k"), ("o", "b", "k"), ("p", "a", "k"), ("o", "a", "l"), ("oa", "", "k")]}) == 5
+    assert (
+        len({command_id(*of) for of in [("o", "a", "k"), ("o", "b", "k"), ("p", "a", "k"), ("o", "a", "l"), ("oa", "", "k")]})
+        == 5
+    )
 
 
-@pytest.mark.parametrize("text", ["", "7", "INC-7", new_id().upper(), f"{{{new_id()}}}", new_id().replace("-", ""), "é" * 36, new_id() + "\n"])
+@pytest.mark.parametrize(
+    "text", ["", "7", "INC-7", new_id().upper(), f"{{{new_id()}}}", new_id().replace("-", ""), "é" * 36, new_id() + "\n"]
+)
 def test_only_the_canonical_form_is_an_id(text: str) -> None:
     assert not is_id(text)
     assert is_id(new_id())

@@ -47,7 +47,9 @@ def test_nothing_harmful_is_left(text: str) -> None:
     harmless(str(to_html(text)))
 
 
-@given(st.lists(st.sampled_from([*HARMFUL, "**b**", "\n\n", "> q", "- l", "<", ">", '"', "](", "&#106;"]), max_size=8).map("".join))
+@given(
+    st.lists(st.sampled_from([*HARMFUL, "**b**", "\n\n", "> q", "- l", "<", ">", '"', "](", "&#106;"]), max_size=8).map("".join)
+)
 def test_nothing_harmful_is_left_of_any_mixture(text: str) -> None:
     harmless(str(to_html(text)))
 

@@ -77,7 +77,19 @@ async def test_an_after_from_elsewhere_is_refused(muster: RunningMuster, org: Or
 
 async def refuses_others(org: Organization, path: str, theirs: str, afters: dict[str, str]) -> None:
     foreign = [theirs, *(after for name, after in afters.items() if name != path)]
-    garbage = ["", "x", "%%", "bnVsbA", "W10", "é", "\x00", "A" * 400, afters[path][:-2], afters[path] + "AAAA", *forged(afters[path])]
+    garbage = [
+        "",
+        "x",
+        "%%",
+        "bnVsbA",
+        "W10",
+        "é",
+        "\x00",
+        "A" * 400,
+        afters[path][:-2],
+        afters[path] + "AAAA",
+        *forged(afters[path]),
+    ]
     for after in foreign + garbage:
         problem(await org.api.get(path, params={"after": after}), 400, "unknown_after")
     problem(await org.api.get(path, params={"after": "x" * 501}), 422, "invalid")
@@ -142,7 +154,9 @@ async def test_if_match_is_honoured(org: Organization) -> None:
     path, version = f"/individuals/{person['id']}", person["version"]
     for bad in ("", '"', "seven", '"1.0"', "-1", "9" * 5_000, '"1", "2"'):
         problem(await org.api.patch(path, json={"name": "No"}, headers={"If-Match": bad}), 400, "if_match_malformed")
-        problem(await org.api.patch("/incidents/INC-1", json={"title": "No"}, headers={"If-Match": bad}), 400, "if_match_malformed")
+        problem(
+            await org.api.patch("/incidents/INC-1", json={"title": "No"}, headers={"If-Match": bad}), 400, "if_match_malformed"
+        )
     for method, target, body in (
         ("PATCH", path, {"name": "No"}),
         ("PUT", f"{path}/terms", {"terms": ["no"]}),

@@ -20,7 +20,9 @@ def key() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
-async def together(api: httpx.AsyncClient, path: str, body: Any, headers: dict[str, str], times: int = 20) -> list[httpx.Response]:
+async def together(
+    api: httpx.AsyncClient, path: str, body: Any, headers: dict[str, str], times: int = 20
+) -> list[httpx.Response]:
     return list(await asyncio.gather(*(api.post(path, json=body, headers=headers) for _ in range(times))))
 
 
@@ -68,7 +70,9 @@ async def test_other_posts_are_idempotent_too(org: Organization) -> None:
         assert {answer.status_code for answer in answers} == {answers[0].status_code}, [answer.text for answer in answers]
         again = [await org.api.post(path, json=body, headers=headers) for _ in range(2)]
         same(again)
-    assert [message["text"] for message in (await org.get(f"/incidents/{incident}/messages"))["data"] if message["author"]] == ["hello"]
+    assert [message["text"] for message in (await org.get(f"/incidents/{incident}/messages"))["data"] if message["author"]] == [
+        "hello"
+    ]
     notes = [entry for entry in (await org.get(f"/incidents/{incident}/timeline"))["data"] if entry["kind"] == "note_added"]
     assert len(notes) == 1
 

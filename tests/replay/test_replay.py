@@ -13,7 +13,7 @@ from temporalio.workflow import NondeterminismError
 from services.kit.temporal import RUNNER
 from services.kit.temporal_server import EmbeddedTemporal
 from tests.conftest import new_namespace
-from tests.replay.record import HISTORIES, STORIES, from_report_to_closed
+from tests.replay.record import HISTORIES, STORIES, a_resource_failed
 from tests.replay.reordered import ReorderedWorkflow
 from tests.support.workflows import forgetful_world
 from workflows.definitions.guard import GuardInterceptor
@@ -62,4 +62,4 @@ def test_the_corpus_has_every_story_every_update_and_a_continue_as_new_of_each_w
 
 async def test_a_story_with_no_workflow_kept_in_memory(temporal: EmbeddedTemporal) -> None:
     async with forgetful_world(await new_namespace(temporal)) as world:
-        await from_report_to_closed(world)
+        await a_resource_failed(world)

@@ -26,7 +26,9 @@ COMMANDS: st.SearchStrategy[ask.Command] = st.one_of(
     st.builds(ask.Edit, command_id=_id, changes=_changes, visibility=st.none() | st.sampled_from(Visibility)),
     st.builds(ask.ChangeStatus, command_id=_id, to=_status, reason=st.none() | _TEXT),
     st.builds(ask.AssignCommander, command_id=_id, individual=_person),
-    st.builds(ask.Engage, command_id=_id, matches=st.lists(_match, max_size=3, unique_by=lambda each: each.individual).map(tuple)),
+    st.builds(
+        ask.Engage, command_id=_id, matches=st.lists(_match, max_size=3, unique_by=lambda each: each.individual).map(tuple)
+    ),
     st.builds(ask.Add, command_id=_id, match=_match, joined=st.booleans()),
     st.builds(ask.Leave, command_id=_id, individual=_person, how=st.sampled_from(Departure)),
     st.builds(

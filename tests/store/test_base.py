@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, exists, func, inspect, insert, select, update
+from sqlalchemy import delete, exists, func, insert, inspect, select, update
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import aliased
 
@@ -77,9 +77,13 @@ async def test_no_row_is_written_for_another_organization(database: Database) ->
             async with database.write("a") as session:
                 session.add(table(**values))
         with pytest.raises(IsolationError):
-            async with database.write("a") as session:
-                session.add(theirs[table])
-                await session.delete(theirs[table])
+            await remove(database, theirs[table])
+
+
+async def remove(database: Database, row: Any) -> None:
+    async with database.write("a") as session:
+        session.add(row)
+        await session.delete(row)
 
 
 @pytest.mark.feature("O1")

@@ -191,5 +191,3 @@ async def test_what_is_changed_in_the_database_shows_in_the_chain(log: Log) -> N
 async def test_an_unknown_incident_is_an_error(log: Log) -> None:
     with pytest.raises(LookupError):
         await log.append(new_id(), 1, NOTE)
-
-

@@ -46,6 +46,8 @@ class SmtpChannel:
             raise _refusal(refused.recipients[0]) from refused
         except aiosmtplib.SMTPResponseException as refused:
             raise _refusal(refused) from refused
+        except aiosmtplib.SMTPNotSupported as refused:
+            raise Rejected(f"the mail server cannot take this address: {refused}") from refused
         finally:
             client.close()
         return str(mail["Message-ID"])

@@ -1,0 +1,77 @@
+"""A mail server of the test's own, that can be told to misbehave."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+def free_port() -> int:
+    """A port that nothing listens on yet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class MailServer:
+    """Takes mail on one port, when it is up.
+
+    ``refuse`` is answered to a recipient; ``drop_next`` mails are taken, and then the connection is cut before the answer.
+    """
+
+    port: int = field(default_factory=free_port)
+    mails: list[EmailMessage] = field(default_factory=list)
+    refuse: str | None = None
+    drop_next: int = 0
+    _server: asyncio.Server | None = None
+
+    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:  # noqa: N802
+        """aiosmtpd's hook."""
+        if self.refuse is not None:
+            return self.refuse
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802
+        """aiosmtpd's hook."""
+        assert isinstance(envelope.content, bytes)
+        mail: Any = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails.append(mail)
+        if self.drop_next > 0:
+            self.drop_next -= 1
+            assert isinstance(server.transport, asyncio.Transport)
+            server.transport.abort()
+        return "250 OK"
+
+    async def up(self) -> None:
+        """Begin to listen."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: SMTP(self, hostname="mail.test", loop=loop), "127.0.0.1", self.port)
+
+    async def down(self) -> None:
+        """Listen no longer."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """What came for an address."""
+        return [mail for mail in self.mails if mail["To"] == address]
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[MailServer]:
+    """A server that is up."""
+    server = MailServer()
+    await server.up()
+    try:
+        yield server
+    finally:
+        await server.down()
