@@ -1,6 +1,6 @@
 """The built-in channel: messages on the incident's page, kept in the database."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -74,10 +74,13 @@ async def place(session: AsyncSession, incident: str, token: str, text: str, aut
     Raises:
         ChannelNotReady: see there.
     """
-    if await session.get(Conversation, incident) is None:
+    same = and_(Message.incident_id == Conversation.incident_id, Message.token == token)
+    query = select(Conversation.incident_id, Message.id).outerjoin(Message, same).where(Conversation.incident_id == incident)
+    found = (await session.execute(query)).one_or_none()
+    if found is None:
         raise ChannelNotReady("the incident's channel is not ready")
-    if (known := await _known(session, incident, token)) is not None:
-        return known
+    if found[1] is not None:
+        return str(found[1])
     message = Message(
         id=new_id(),
         organization_id=organization_of(session),

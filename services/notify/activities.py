@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from services.desk.lookup import people
+from services.desk.lookup import Person
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
@@ -15,6 +15,7 @@ from services.notify import repository
 from services.notify.channels.channel import Channel, ChannelName, NotSent, Outgoing, Rejected, StoredChannel
 from services.notify.rendering import Facts, Renderer
 from services.notify.repository import Due
+from services.store.contacts import Individual
 from services.store.deliveries import Delivery
 from workflows.contracts.notify import DeliveryOutcome, DeliveryRequest, NoticeInput, Planned
 from workflows.domain.engagement import Evidence
@@ -72,7 +73,7 @@ class NotifyActivities:
             if (stale := _stale(due)) is not None:
                 row.state, row.reason, row.updated_at = "folded", stale, now()
                 return DeliveryOutcome(state=row.state)
-            message = await self._compose(session, due)
+            message = self._compose(due)
             channel = self._channels[ChannelName(row.channel)]
             row.attempts, row.updated_at = row.attempts + 1, now()
             if isinstance(channel, StoredChannel):
@@ -121,18 +122,16 @@ class NotifyActivities:
                 row.provider, row.provider_id, row.sent_at = provider, provider_id, now()
         return DeliveryOutcome(state=state)
 
-    async def _compose(self, session: AsyncSession, due: Due) -> Outgoing:
-        row, organization, incident, participant = due
-        state = IncidentState.model_validate(incident.state)
-        known = await people(session, [row.recipient_id, state.reporter, state.commander])
+    def _compose(self, due: Due) -> Outgoing:
+        row, participant = due.delivery, due.participant
         rendered = self._renderer.welcome(
             Facts(
-                organization_name=organization.name,
-                slug=organization.slug,
-                recipient=known[row.recipient_id],
-                state=state,
-                reporter=known[state.reporter],
-                commander=known.get(state.commander or ""),
+                organization_name=due.organization.name,
+                slug=due.organization.slug,
+                recipient=_person(due.recipient),
+                state=IncidentState.model_validate(due.incident.state),
+                reporter=_person(due.reporter),
+                commander=None if due.commander is None else _person(due.commander),
                 evidence=[Evidence.model_validate(piece) for piece in (participant.evidence if participant else ())],
             )
         )
@@ -157,6 +156,10 @@ async def _keep(session: AsyncSession, row: Delivery, channel: StoredChannel, me
         row.reason = str(error)
         return
     row.state, row.reason, row.provider, row.sent_at = "sent", _DOUBT if row.in_doubt else None, channel.provider, now()
+
+
+def _person(row: Individual) -> Person:
+    return Person(id=row.id, name=row.name, email=row.email)
 
 
 def _stale(due: Due) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.desk.lookup import visible_to
 from services.kit.auth import Actor
@@ -26,6 +27,25 @@ class Due(NamedTuple):
     organization: Organization
     incident: Incident
     participant: ParticipantRow | None
+    recipient: Individual
+    reporter: Individual
+    commander: Individual | None
+
+
+_REPORTER, _COMMANDER = aliased(Individual), aliased(Individual)
+_DUE = (
+    select(Delivery, Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER)
+    .join(Organization, Organization.id == Delivery.organization_id)
+    .join(Incident, Incident.id == Delivery.incident_id)
+    .join(Individual, Individual.id == Delivery.recipient_id)
+    .join(_REPORTER, _REPORTER.id == Incident.reporter_id)
+    .outerjoin(_COMMANDER, _COMMANDER.id == Incident.commander_id)
+    .outerjoin(
+        ParticipantRow,
+        and_(ParticipantRow.incident_id == Delivery.incident_id, ParticipantRow.individual_id == Delivery.recipient_id),
+    )
+    .with_for_update(of=Delivery)
+)
 
 
 async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> None:
@@ -125,22 +145,8 @@ async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
 
 async def due(session: AsyncSession, delivery: str) -> Due:
     """A delivery and what it is about. It stays locked until the transaction ends: only one try at a time."""
-    query = (
-        select(Delivery, Organization, Incident, ParticipantRow)
-        .join(Organization, Organization.id == Delivery.organization_id)
-        .join(Incident, Incident.id == Delivery.incident_id)
-        .outerjoin(
-            ParticipantRow,
-            and_(
-                ParticipantRow.incident_id == Delivery.incident_id,
-                ParticipantRow.individual_id == Delivery.recipient_id,
-            ),
-        )
-        .where(Delivery.id == delivery)
-        .with_for_update(of=Delivery)
-    )
-    row = (await session.execute(query)).one()
-    return Due(row[0], row[1], row[2], row[3])
+    row = (await session.execute(_DUE.where(Delivery.id == delivery))).one()
+    return Due(*row)
 
 
 def _inbox(actor: Actor) -> Select[InboxMessage, Individual, Incident]:

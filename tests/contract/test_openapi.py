@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,8 @@ async def test_the_document_is_valid_and_says_what_each_route_is_for(muster: Run
             assert {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"} == named
 
 
+# Muster itself uses chance meanwhile, on another thread; hypothesis takes that for a fault of the strategies.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 async def test_muster_keeps_to_its_document(muster: RunningMuster, org: Organization) -> None:
     incident = await org.report("A contract", description="To be kept", tags=["schema"])
     found = await document(muster, org)

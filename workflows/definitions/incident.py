@@ -25,6 +25,8 @@ _TRY: Final = timedelta(seconds=15)
 _PATIENT: Final = RetryPolicy(maximum_interval=timedelta(minutes=1))
 _FIRST_LOOK: Final = timedelta(seconds=10)
 """For how long the rest of the opening waits for one thing; what takes longer, or fails, delays only itself."""
+_FIRST_TRY: Final = timedelta(seconds=4)
+"""How long each try within the first look may take: one that is lost with its worker leaves time for another."""
 _LAST_LOOK: Final = timedelta(minutes=2)
 _PARK: Final = timedelta(minutes=1)
 _REOPENING: Final = timedelta(minutes=1)
@@ -172,7 +174,7 @@ class IncidentWorkflow:
                 lifecycle.open_resource,
                 lifecycle.ResourceRequest(organization=self.state.organization, incident=self.state.id, kind=kind),
                 task_queue=queues.LIFECYCLE,
-                start_to_close_timeout=_TRY,
+                start_to_close_timeout=_FIRST_TRY if patience == _FIRST_LOOK else _TRY,
                 schedule_to_close_timeout=patience,
                 summary=kind.value,
             )
@@ -207,7 +209,7 @@ class IncidentWorkflow:
             engagement.evaluate,
             request,
             task_queue=queues.ENGAGEMENT,
-            start_to_close_timeout=_TRY,
+            start_to_close_timeout=_FIRST_TRY if patience == _FIRST_LOOK else _TRY,
             schedule_to_close_timeout=patience,
             retry_policy=_PATIENT,
             summary=f"attributes as of event {request.attributes_seq}",

@@ -1,6 +1,8 @@
 """The hash chain: whatever is changed, moved or taken out shows; what is redacted leaves it whole (L11, O6)."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from workflows.domain.record import GENESIS, Record, RecordedEvent, commit, faul
 
 pytestmark = pytest.mark.feature("L11")
 
-payloads = st.dictionaries(
+payloads: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(["kind", "actor", "body", "ü"]),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -22,14 +24,14 @@ payloads = st.dictionaries(
 )
 
 
-def chain(*payload: dict[str, JsonValue]) -> list[RecordedEvent]:
+def chain(*payload: Mapping[str, JsonValue]) -> list[RecordedEvent]:
     events: list[RecordedEvent] = []
     previous = GENESIS
     for seq, each in enumerate(payload, start=1):
         salt, at = f"{seq:064x}", f"2026-01-01T00:00:{seq:02}.000000Z"
-        commitment = commit(salt, each)
+        commitment = commit(salt, dict(each))
         previous = link(previous, seq, at, commitment)
-        events.append(RecordedEvent(seq=seq, at=at, payload=each, salt=salt, commitment=commitment, hash=previous))
+        events.append(RecordedEvent(seq=seq, at=at, payload=dict(each), salt=salt, commitment=commitment, hash=previous))
     return events
 
 
