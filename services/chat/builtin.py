@@ -33,7 +33,7 @@ class BuiltinChannel:
         """See ``ChatPlatform``."""
         return await self._post(organization, incident, token, text, None, person)
 
-    async def history(self, organization: str, incident: str, reader: str, limit: int) -> list[Post]:
+    async def history(self, session: AsyncSession, incident: str, reader: str, limit: int) -> list[Post]:
         """See ``ChatPlatform``."""
         query = (
             select(Message)
@@ -41,8 +41,7 @@ class BuiltinChannel:
             .order_by(Message.id.desc())
             .limit(limit)
         )
-        async with self._database.read(organization) as session:
-            rows = (await session.scalars(query)).all()
+        rows = (await session.scalars(query)).all()
         return [
             Post(id=row.id, author=row.author_id, only_to=row.only_to, text=row.text, created_at=row.created_at)
             for row in reversed(rows)

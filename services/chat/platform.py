@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 
 class ChannelNotReady(Exception):
     """The incident has no channel yet, or making it failed; posting is tried again later."""
@@ -32,5 +34,6 @@ class ChatPlatform(Protocol):
     async def post_only_to(self, organization: str, incident: str, token: str, text: str, person: str) -> str:
         """Post a message that one person sees; answers its id. Raises ChannelNotReady."""
 
-    async def history(self, organization: str, incident: str, reader: str, limit: int) -> list[Post]:
-        """The latest messages this reader may see, oldest first."""
+    async def history(self, session: AsyncSession, incident: str, reader: str, limit: int) -> list[Post]:
+        """The latest messages this reader may see, oldest first. In the session of whoever asks: a request that held one
+        while it waited for another could wait for ever."""

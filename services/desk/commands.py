@@ -8,8 +8,9 @@ import structlog
 from services.desk.lookup import find_incident
 from services.kit.auth import Actor
 from services.kit.database import Database
-from services.kit.errors import Conflict, FieldError, Invalid, MusterError, Pending, Unavailable
+from services.kit.errors import Conflict, FieldError, Invalid, MusterError, Pending, Unavailable, VersionConflict
 from services.store import outbox
+from services.store.incidents import Incident
 from workflows import gateway
 from workflows.contracts.incident import Answer
 from workflows.domain.commands import Command
@@ -70,9 +71,16 @@ class Desk:
         try:
             return await self._incidents.command(state.id, command)
         except gateway.NotRunning:
+            state = await self._latest(state)
+            if state.over:
+                return await self._give(state, command)
             # Reported a moment ago, or lost with Temporal's data: the log has everything to start it from.
             await self._incidents.start(state)
             return await self._incidents.command(state.id, command)
+
+    async def _latest(self, state: IncidentState) -> IncidentState:
+        async with self._database.read(state.organization) as session:
+            return IncidentState.model_validate((await session.get_one(Incident, state.id)).state)
 
     async def _look_after(self, organization: str, incident: str) -> None:
         """Whatever became of the command: once Temporal is back, the workflow takes in what the log has."""
@@ -81,6 +89,8 @@ class Desk:
 
 
 def _refusal(refused: Refused) -> MusterError:
+    if refused.code == "version_conflict":
+        return VersionConflict()
     if field := FIELD_OF.get(refused.code):
         return Invalid(refused.message, refused.code, [FieldError(field=field, code=refused.code, message=refused.message)])
     return Conflict(refused.message, refused.code)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor
@@ -51,8 +51,16 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
             ParticipantRow.departed.is_(None),
         )
     )
-    # Who reported it follows its receipt, whatever its visibility (R3).
-    return or_(Incident.visibility == Visibility.PUBLIC, Incident.reporter_id == actor.individual, participates)
+    departed = exists().where(
+        and_(
+            ParticipantRow.incident_id == Incident.id,
+            ParticipantRow.individual_id == actor.individual,
+            ParticipantRow.departed.is_not(None),
+        )
+    )
+    # Who reported it follows its receipt, whatever its visibility (R3), until they leave or are removed.
+    reported = and_(Incident.reporter_id == actor.individual, not_(departed))
+    return or_(Incident.visibility == Visibility.PUBLIC, reported, participates)
 
 
 async def people(session: AsyncSession, ids: Iterable[str | None]) -> dict[str, Person]:

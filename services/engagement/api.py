@@ -122,11 +122,11 @@ async def why(session: CurrentSession, actor: CurrentActor, engagement: Engageme
     return await engagement.why(session, actor, incident, individual)
 
 
-async def _answer(request: Request, engagement: EngagementService, individual: str) -> ParticipantView:
+async def _answer(request: Request, engagement: EngagementService, incident: str, individual: str) -> ParticipantView:
+    # Who has just left a restricted incident may no longer look it up, but is told what became of the request.
     actor = request.state.actor
     async with request.app.state.database.read(actor.organization) as session:
-        found = await engagement.participants(session, actor, request.path_params["incident"])
-    return next(participant for participant in found if participant.individual.id == individual)
+        return await engagement.participant(session, incident, individual)
 
 
 @commands.post("/participants", status_code=201)
@@ -139,8 +139,8 @@ async def add_participant(
     command_id: CommandId,
 ) -> ParticipantView:
     """Bring a person in by hand; also someone who went."""
-    await engagement.add(actor, incident, body.individual, command_id)
-    return await _answer(request, engagement, body.individual)
+    changed = await engagement.add(actor, incident, body.individual, command_id)
+    return await _answer(request, engagement, changed, body.individual)
 
 
 @commands.delete("/participants/{individual}", status_code=204)
@@ -156,8 +156,8 @@ async def join(
     request: Request, actor: CurrentActor, engagement: Engagement, incident: str, command_id: CommandId
 ) -> ParticipantView:
     """Take part oneself. Joining twice is joining once."""
-    await engagement.join(actor, incident, command_id)
-    return await _answer(request, engagement, actor.individual)
+    changed = await engagement.join(actor, incident, command_id)
+    return await _answer(request, engagement, changed, actor.individual)
 
 
 @commands.post("/leave")
@@ -171,8 +171,8 @@ async def leave(
 ) -> ParticipantView:
     """Take part no longer."""
     reason = body.reason if body else None
-    await engagement.leave(actor, incident, actor.individual, Departure.LEFT, command_id, reason)
-    return await _answer(request, engagement, actor.individual)
+    changed = await engagement.leave(actor, incident, actor.individual, Departure.LEFT, command_id, reason)
+    return await _answer(request, engagement, changed, actor.individual)
 
 
 @commands.post("/not-relevant")
@@ -186,5 +186,5 @@ async def not_relevant(
 ) -> ParticipantView:
     """Say that one was engaged without need; that also tells how good the match was."""
     reason = body.reason if body else None
-    await engagement.leave(actor, incident, actor.individual, Departure.NOT_RELEVANT, command_id, reason)
-    return await _answer(request, engagement, actor.individual)
+    changed = await engagement.leave(actor, incident, actor.individual, Departure.NOT_RELEVANT, command_id, reason)
+    return await _answer(request, engagement, changed, actor.individual)

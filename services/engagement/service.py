@@ -50,6 +50,12 @@ class EngagementService:
         found = await repository.participants(session, incident.id)
         return [_participant(row, person, incident) for row, person in found]
 
+    async def participant(self, session: AsyncSession, incident: str, individual: str) -> ParticipantView:
+        """One person's participation, for whoever has just changed it. ``incident`` is an id."""
+        row = await session.get_one(ParticipantRow, (incident, individual))
+        person = await session.get_one(Individual, individual)
+        return _participant(row, person, await session.get_one(Incident, incident))
+
     async def engagements(self, session: AsyncSession, actor: Actor, reference: str) -> list[EngagementView]:
         """Why each person was engaged, in the order they came.
 
@@ -105,8 +111,8 @@ class EngagementService:
         changed = await session.get_one(EventRow, (incident.id, state.attributes_seq))
         return datetime.fromisoformat(changed.at) < now() - LATE
 
-    async def add(self, actor: Actor, reference: str, individual: str, command_id: str) -> None:
-        """Bring a person in by hand; also someone who went.
+    async def add(self, actor: Actor, reference: str, individual: str, command_id: str) -> str:
+        """Bring a person in by hand; also someone who went. Answers the incident's id.
 
         Raises:
             NotFound, Conflict: no such person or incident; the person is no longer active, or the incident is over.
@@ -117,35 +123,35 @@ class EngagementService:
         if not person.active:
             raise Conflict(f"{person.name} is no longer active. Make the contact active again first.", "individual_inactive")
         evidence = Evidence(kind=EvidenceKind.MANUAL, text=f"added by {actor.name}")
-        await self._bring(actor, reference, person.id, evidence, command_id)
+        return await self._bring(actor, reference, person.id, evidence, command_id)
 
-    async def join(self, actor: Actor, reference: str, command_id: str) -> None:
-        """Join an incident one can see.
+    async def join(self, actor: Actor, reference: str, command_id: str) -> str:
+        """Join an incident one can see; answers its id.
 
         Raises:
             NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
         """
         evidence = Evidence(kind=EvidenceKind.SELF_JOIN, text="joined")
-        await self._bring(actor, reference, actor.individual, evidence, command_id)
+        return await self._bring(actor, reference, actor.individual, evidence, command_id)
 
     async def leave(
         self, actor: Actor, reference: str, individual: str, how: Departure, command_id: str, reason: str | None = None
-    ) -> None:
-        """End a person's participation; the same match will not bring them back (E5).
+    ) -> str:
+        """End a person's participation; the same match will not bring them back (E5). Answers the incident's id.
 
         Raises:
             NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
         """
-        await self._desk.command(
+        return await self._desk.command(
             actor,
             reference,
             lambda _: Leave(command_id=command_id, actor=actor.individual, individual=individual, how=how, reason=reason or None),
         )
 
-    async def _bring(self, actor: Actor, reference: str, individual: str, evidence: Evidence, command_id: str) -> None:
+    async def _bring(self, actor: Actor, reference: str, individual: str, evidence: Evidence, command_id: str) -> str:
         person = Match(individual=individual, evidence=(evidence,), roles=("participant",))
         joined = evidence.kind is EvidenceKind.SELF_JOIN
-        await self._desk.command(
+        return await self._desk.command(
             actor,
             reference,
             lambda _: Add(command_id=command_id, actor=actor.individual, match=person, joined=joined),

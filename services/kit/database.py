@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
@@ -15,6 +16,8 @@ from services.kit.sqlite import open_file
 
 BUSY_TIMEOUT = 15.0
 """Seconds a SQLite writer waits for its turn."""
+POOL: Final[dict[str, Any]] = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 5.0}
+"""How many connections there are; who has waited so many seconds for one is told to come back."""
 
 
 class Database:
@@ -66,9 +69,9 @@ def _engine(url: str) -> AsyncEngine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     if url.startswith("postgresql"):
-        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return create_async_engine(url, pool_pre_ping=True, **POOL)
     file = make_url(url).database or ":memory:"
-    engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), pool_size=10, max_overflow=20)
+    engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), **POOL)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -59,7 +60,7 @@ class LifecycleActivities:
         """Bring those who are in a merged incident into the other one."""
         async with self._database.read(request.organization) as session:
             merged = IncidentState.model_validate((await session.get_one(Incident, request.incident)).state)
-            target = IncidentState.model_validate((await session.get_one(Incident, request.into)).state)
+            target = await _at_the_end(session, request.into)
         evidence = Evidence(kind=EvidenceKind.MANUAL, text=f"in INC-{merged.reference}, which was merged into this incident")
         command = Absorb(
             command_id=f"absorb:{merged.id}:{merged.seq}",
@@ -78,3 +79,14 @@ class LifecycleActivities:
         except Refused:
             # The other incident ended meanwhile; the merged one's record says where it went.
             activity.logger.warning("the incident merged into is over", extra={"incident": target.id})
+
+
+async def _at_the_end(session: AsyncSession, incident: str) -> IncidentState:
+    """The incident, or the one it was merged into itself meanwhile, and so on."""
+    passed: set[str] = set()
+    while True:
+        state = IncidentState.model_validate((await session.get_one(Incident, incident)).state)
+        if state.merged_into is None or state.merged_into in passed:
+            return state
+        passed.add(incident)
+        incident = state.merged_into

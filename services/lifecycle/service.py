@@ -13,15 +13,17 @@ from services.kit.auth import Actor
 from services.kit.clock import MOMENT, rfc3339
 from services.kit.conditions import number
 from services.kit.database import Database
-from services.kit.errors import Conflict, FieldError, Invalid, NotFound, VersionConflict
+from services.kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from services.kit.paging import Page, Pagination, decode_after, encode_after, unknown_after
 from services.lifecycle import repository, timeline
 from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
 from services.store import event_log
 from workflows.domain.attributes import AttributeChanges
-from workflows.domain.commands import AddNote, AssignCommander, ChangeStatus, Edit, RetryResource
-from workflows.domain.events import ResourceKind
+from workflows.domain.commands import Absorb, AddNote, AssignCommander, ChangeStatus, Edit, RetryResource
+from workflows.domain.events import ResourceKind, Visibility
 from workflows.domain.incident import IncidentState, fold
+from workflows.domain.lifecycle import Category
+from workflows.domain.policy import Action, Subject, allowed
 from workflows.domain.record import Record
 
 SORTS = {"-reported_at": False, "reported_at": True}
@@ -128,7 +130,7 @@ class LifecycleService:
             NotFound: no such incident for this actor.
         """
         row = await find_incident(session, actor, reference)
-        posts = await self._platform.history(actor.organization, row.id, actor.individual, MESSAGES)
+        posts = await self._platform.history(session, row.id, actor.individual, MESSAGES)
         known = await people(session, [post.author for post in posts])
         return [
             MessageView(
@@ -176,15 +178,24 @@ class LifecycleService:
         changes = await self._changes(actor, edit)
 
         def build(state: IncidentState) -> Edit:
-            changed = version not in {None, state.seq} or attributes_version not in {None, state.attributes_seq}
-            if changed and command_id not in state.seen:
-                raise VersionConflict
-            return Edit(command_id=command_id, actor=actor.individual, changes=changes, visibility=edit.visibility)
+            asks = Subject(role=actor.role, participates=state.present(actor.individual))
+            if edit.visibility is Visibility.RESTRICTED and not allowed(asks, Action.SEE_INCIDENT, edit.visibility):
+                raise Forbidden("Only those who take part, and administrators, restrict an incident. Join it first.", "not_in_it")
+            return Edit(
+                command_id=command_id,
+                actor=actor.individual,
+                changes=changes,
+                visibility=edit.visibility,
+                expected_seq=version,
+                expected_attributes_seq=attributes_version,
+            )
 
         return await self._desk.command(actor, reference, build)
 
     async def transition(self, actor: Actor, reference: str, transition: Transition, command_id: str) -> str:
         """Move an incident to another status; answers its id.
+
+        An incident that is merged is first announced to the other one: two that are merged crosswise refuse each other.
 
         Raises:
             NotFound, Conflict, Invalid, Pending, Unavailable: see ``Desk.command``.
@@ -196,6 +207,7 @@ class LifecycleService:
             if not target.is_open:
                 raise Invalid.of("into", "merge_target_over", "The incident to merge into is over. Name an open one.")
             into = target.id
+            await self._announce_merge(actor, reference, into, transition)
         return await self._desk.command(
             actor,
             reference,
@@ -208,6 +220,19 @@ class LifecycleService:
                 run_learning_flow=transition.run_learning_flow,
             ),
         )
+
+    async def _announce_merge(self, actor: Actor, reference: str, into: str, transition: Transition) -> None:
+        async with self._database.read(actor.organization) as session:
+            source = IncidentState.model_validate((await find_incident(session, actor, reference)).state)
+        merged = source.lifecycle.first(Category.MERGED)
+        merges = transition.to in {merged.id, merged.category}
+        if not merges or source.over or source.id == into or into in source.absorbed:
+            # The source itself refuses, or does not merge at all.
+            return
+        announcement = Absorb(
+            command_id=f"announce:{source.id}:{source.seq}", incident=source.id, reference=source.reference, matches=()
+        )
+        await self._desk.command(actor, into, lambda _: announcement)
 
     async def assign_commander(self, actor: Actor, reference: str, individual: str, command_id: str) -> str:
         """Make a participant the commander (E9); answers the incident's id.

@@ -210,6 +210,7 @@ def local(look: Look, resource: Resource) -> Resource:
 
 def _can(look: Look) -> dict[str, bool]:
     present = {participant.individual.id for participant in look.present}
+    leads = look.incident.commander is not None and look.incident.commander.id == look.actor.individual
     me, incident = look.actor.individual, look.incident
     subject = Subject(role=look.actor.role, participates=me in present)
     change = allowed(subject, Action.CHANGE_INCIDENT, incident.visibility)
@@ -221,7 +222,8 @@ def _can(look: Look) -> dict[str, bool]:
         "change": going_on,
         "engage": going_on,
         "join": going_on and me not in present and incident.status.category is not Category.REPORTED,
-        "leave": going_on and me in present and (incident.commander is None or incident.commander.id != me),
+        "leave": going_on and me in present and not leads,
+        "hand_over": going_on and leads,
     }
 
 

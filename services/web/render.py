@@ -9,8 +9,10 @@ from pydantic import BaseModel
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.ids import new_id
+from workflows.domain.text import tokens
 
 _ENVIRONMENT: Final = Environment(loader=PackageLoader("services.web"), autoescape=True, undefined=StrictUndefined)
+_ENVIRONMENT.filters["words"] = tokens
 
 Context = dict[str, Any]
 """What a template is given; its first comment says what it needs."""

@@ -71,7 +71,7 @@ async def test_commander_and_timeline(visitor: Visitor, tab: Tab) -> None:
     await tab.page.get_by_label("Add to the timeline").fill("The **consumer** hangs.")
     await tab.page.get_by_role("button", name="Add", exact=True).first.click()
     first = tab.page.locator("#timeline li[id^=entry-]").first
-    await expect(first).to_contain_text("Olive Owner The consumer hangs.")
+    await expect(first).to_contain_text("Olive Owner: The consumer hangs.")
     await expect(first.locator("strong", has_text="consumer")).to_be_visible()
     await expect(tab.page.get_by_label("Add to the timeline")).to_have_value("")
 

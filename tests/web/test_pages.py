@@ -133,6 +133,7 @@ async def test_contacts_are_added_changed_and_searched(browser: Browser, org: Or
     assert "a b c d e f g h i\nqueue</textarea>" in refused.text
     added = await browser.send(contacts, contacts, name="Kai", email="kai@example.org", terms="queue\r\n\r\nbig  lag\r\n")
     assert added.status_code == 303
+    assert "Kai was added." in (await browser.get(added.headers["location"])).text
     kai = (await org.get("/individuals", q="lag"))["data"][0]
     assert kai["terms"] == ["queue", "big  lag"]
     taken = await browser.send(contacts, contacts, name="Kai", email="KAI@example.org")
@@ -150,22 +151,32 @@ async def test_contacts_are_added_changed_and_searched(browser: Browser, org: Or
     assert "Nobody matches" in (await browser.get(f"{contacts}?q=invoice")).text
 
 
-async def test_an_edit_over_a_newer_one_is_told_and_kept(browser: Browser, org: Organization) -> None:
-    await org.report("Queue grows")
+async def test_edits_of_two_people_are_merged_field_by_field(browser: Browser, org: Organization) -> None:
+    await org.report("Queue grows", tags=["a"])
     edit = f"/{browser.slug}/incidents/INC-1/edit"
-    version = re.search(r'name="version" value="(\d+)"', (await browser.get(edit)).text)
-    assert version
-    # Whatever is no attribute does not get in the way of somebody who types.
-    await org.post("/incidents/INC-1/timeline", {"text": "meanwhile"})
-    fine = await browser.send(edit, edit, title="Queue grows fast", version=version.group(1))
-    assert fine.status_code == 303
-    late = await browser.send(edit, edit, title="Queue stands", description="mine", version=version.group(1))
+    opened = (await browser.get(edit)).text
+    form = dict(re.findall(r'type="hidden" name="(was_\w+)" value="([^"]*)"', opened))
+    form |= {name.removeprefix("was_"): value for name, value in form.items()}
+    assert form["severity"]
+    # Both have it open: one changes the title, the other the description.
+    assert (await browser.send(edit, edit, **form | {"title": "Queue grows fast"})).status_code == 303
+    assert (await browser.send(edit, edit, **form | {"description": "Since noon", "tags": "a"})).status_code == 303
+    now = await org.get("/incidents/INC-1")
+    assert (now["title"], now["description"], now["tags"]) == ("Queue grows fast", "Since noon", ["a"])
+
+    late = await browser.send(edit, edit, **form | {"title": "Queue stands", "tags": "a, b"})
     assert late.status_code == 412
-    assert "Someone changed the incident while you were editing" in late.text
+    assert "Meanwhile it became “Queue grows fast”" in late.text
+    assert late.text.count("Meanwhile it became") == 2  # above the form, and at the title
     assert 'value="Queue stands"' in late.text
+    assert 'value="a, b"' in late.text
+    assert "Since noon</textarea>" in late.text
     assert (await org.get("/incidents/INC-1"))["title"] == "Queue grows fast"
-    wrong = await browser.send(edit, edit, title=" ")
-    assert wrong.status_code == 422
+    # Whoever has seen it may overwrite it.
+    assert (await browser.send(edit, edit, title="Queue stands", tags="a, b")).status_code == 303
+    now = await org.get("/incidents/INC-1")
+    assert (now["title"], now["description"], now["tags"]) == ("Queue stands", "Since noon", ["a", "b"])
+    assert (await browser.send(edit, edit, title=" ")).status_code == 422
 
 
 @pytest.mark.feature("L1")
@@ -200,7 +211,11 @@ async def test_people_leave_and_join_by_form(browser: Browser, org: Organization
     await org.report("Queue grows")
     here = f"/{browser.slug}/incidents/INC-1"
     assert (await browser.send(here, f"{here}/participants", individual=kai["id"])).status_code == 303
+    assert "choose another commander first" in (await browser.get(here)).text
     assert (await browser.send(here, f"{here}/commander", individual=kai["id"])).status_code == 303
+    page = (await browser.get(here)).text
+    assert "choose another commander first" not in page
+    assert "Remove from the incident" not in page  # Kai leads, and of oneself one says that one leaves
     assert (await browser.send(here, f"{here}/leave")).status_code == 303
     assert (await org.participants("INC-1"))["Olive Owner"]["state"] == "left"
     assert (await browser.send(here, f"{here}/join")).status_code == 303
@@ -219,7 +234,46 @@ async def test_a_mail_is_framed_without_any_right(browser: Browser, org: Organiz
     assert "sandbox" in policy
     assert "script" not in policy
     assert (await browser.get(f"/{browser.slug}/inbox/{messages['chat']}/html")).status_code == 404
-    assert "<iframe" not in (await browser.get(f"/{browser.slug}/inbox/{messages['chat']}")).text
+    chat = (await browser.get(f"/{browser.slug}/inbox/{messages['chat']}")).text
+    assert "<iframe" not in chat
+    assert '<div class="prose"><p>' in chat
+
+
+@pytest.mark.feature("N5", "N6")
+async def test_mail_that_stays_here_is_not_said_to_be_sent(browser: Browser, org: Organization) -> None:
+    await org.report("Queue grows")
+    await org.until(lambda: org.all_sent("INC-1"))
+    for path in ("/deliveries?channel=email", "/incidents/INC-1?tab=deliveries"):
+        page = (await browser.get(f"/{browser.slug}{path}")).text
+        assert '<span class="state quiet">In the inbox</span>' in page
+        assert page.count("no mail server is set up") == 1
+    assert "Mail is not going out until MUSTER_SMTP_HOST is set" in (await browser.get(f"/{browser.slug}/inbox")).text
+    mail = next(message["id"] for message in (await org.get("/inbox"))["data"] if message["channel"] == "email")
+    assert "no mail server is set up" in (await browser.get(f"/{browser.slug}/inbox/{mail}")).text
+
+
+@pytest.mark.feature("E2")
+@pytest.mark.parametrize(("term", "said"), [("queue", "term"), ("credential leak", "phrase")])
+async def test_a_match_of_several_words_is_a_phrase(browser: Browser, org: Organization, term: str, said: str) -> None:
+    await org.individual("Kai Okafor", term)
+    await org.report("Queue has a Credential_Leak")
+    assert f"{said} “<mark>" in (await browser.get(f"/{browser.slug}/incidents/INC-1")).text
+
+
+@pytest.mark.feature("C9")
+async def test_the_list_says_how_many_match_and_what_is_unknown(browser: Browser, org: Organization) -> None:
+    await org.report("Queue grows")
+    await org.report("Queue stands")
+    assert "2 matches" in (await browser.get(f"/{browser.slug}?q=queue")).text
+    assert "1 match<" in (await browser.get(f"/{browser.slug}?q=stands")).text
+    assert "There is no status “bogus”." in (await browser.get(f"/{browser.slug}?status=bogus")).text
+
+
+async def test_the_record_is_downloaded_from_the_page(browser: Browser, org: Organization) -> None:
+    await org.report("Queue grows")
+    link = re.search(r'href="([^"]*/record\.json)"', (await browser.get(f"/{browser.slug}/incidents/INC-1")).text)
+    assert link
+    assert (await browser.get(link.group(1))).json()["reference"] == "INC-1"
 
 
 @pytest.mark.feature("N6")

@@ -32,7 +32,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 """Unicode text that every store can keep."""
 Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_storable)]
 """Text without white space around it: a limit on its length that is put on top counts what is left."""
-Title = Annotated[Trimmed, StringConstraints(min_length=1, max_length=MAX_TITLE), AfterValidator(_one_line)]
+Title = Annotated[Trimmed, AfterValidator(_one_line), StringConstraints(min_length=1, max_length=MAX_TITLE)]
 Description = Annotated[Text, StringConstraints(max_length=MAX_DESCRIPTION)]
 Tag = Annotated[Trimmed, StringConstraints(min_length=1, max_length=MAX_TAG)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]

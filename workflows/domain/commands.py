@@ -24,10 +24,16 @@ class Open(Command):
 
 
 class Edit(Command):
-    """Change attributes or visibility."""
+    """Change attributes or visibility.
+
+    ``expected_seq`` and ``expected_attributes_seq`` are the incident's last event, and the last that changed an attribute, for
+    which the change is meant; None is whatever they are.
+    """
 
     changes: AttributeChanges = AttributeChanges()
     visibility: Visibility | None = None
+    expected_seq: int | None = None
+    expected_attributes_seq: int | None = None
 
 
 class ChangeStatus(Command):
@@ -92,7 +98,7 @@ class AddNote(Command):
 
 
 class Absorb(Command):
-    """Take over the people of an incident that was merged into this one."""
+    """Take over the people of an incident that is merged into this one."""
 
     incident: str
     reference: int

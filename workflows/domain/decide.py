@@ -63,6 +63,9 @@ def _(command: ask.Open, state: IncidentState) -> list[did.Body]:
 @decide.register
 def _(command: ask.Edit, state: IncidentState) -> list[did.Body]:
     _require_open(state)
+    fits = command.expected_seq in {None, state.seq} and command.expected_attributes_seq in {None, state.attributes_seq}
+    if not fits:
+        raise Refused("version_conflict", "Someone changed this meanwhile. Read it again, then repeat your change.")
     new = {name: value for name, value in command.changes.given().items() if value != getattr(state.attributes, name)}
     visibility = command.visibility if command.visibility != state.visibility else None
     if not new and visibility is None:
@@ -88,6 +91,8 @@ def _(command: ask.ChangeStatus, state: IncidentState) -> list[did.Body]:
         raise Refused("merge_target_required", "Name the incident to merge into.")
     if merging and command.into == state.id:
         raise Refused("merge_into_itself", "An incident cannot be merged into itself. Name another one.")
+    if merging and command.into in state.absorbed:
+        raise Refused("merged_crosswise", "That incident is being merged into this one.")
     return [
         did.StatusChanged(
             before=state.status_id,
@@ -170,7 +175,8 @@ def _(command: ask.AddNote, state: IncidentState) -> list[did.Body]:
 def _(command: ask.Absorb, state: IncidentState) -> list[did.Body]:
     _require_open(state)
     new = tuple(person for person in command.matches if person.individual not in state.participants)
+    absorbed = did.Absorbed(incident=command.incident, reference=command.reference)
     return [
-        did.Absorbed(incident=command.incident, reference=command.reference),
+        *([absorbed] if command.incident not in state.absorbed else []),
         *([did.ParticipantsEngaged(people=new)] if new else []),
     ]

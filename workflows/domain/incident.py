@@ -51,6 +51,7 @@ class IncidentState(Value):
     stable_at: datetime | None = None
     ended_at: datetime | None = None
     merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
     opened: bool = False
     participants: dict[str, Participant] = Field(default_factory=dict)
     resources: dict[ResourceKind, Resource] = Field(default_factory=dict)
@@ -154,7 +155,9 @@ def evolve(state: IncidentState, event: Event) -> IncidentState:
             update["resources"] = state.resources | {body.resource.kind: body.resource}
         case "opened":
             update["opened"] = True
-        case "note_added" | "absorbed" | "reported":
+        case "absorbed":
+            update["absorbed"] = (*state.absorbed, body.incident)
+        case "note_added" | "reported":
             pass
     return state.model_copy(update=update)
 

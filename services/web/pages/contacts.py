@@ -14,7 +14,7 @@ from services.kit.errors import Invalid, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
 from services.web.forms import Fields, faults, split, typed
-from services.web.render import Context, render_page
+from services.web.render import Context, Flash, render_page
 from workflows.domain.policy import Action, Subject, allowed
 
 router = APIRouter(prefix="/{org}/contacts/individuals", route_class=Route, include_in_schema=False)
@@ -26,9 +26,13 @@ async def individuals(
     actor: CurrentActor,
     q: Annotated[str, Query(max_length=200)] = "",
     after: After = None,
+    added: Annotated[str, Query(max_length=36)] = "",
 ) -> Response:
-    """Everyone who can be engaged, by name."""
-    return await _list(session, actor, q, after, {}, {})
+    """Everyone who can be engaged, by name; ``added`` is who was added just now."""
+    flash = None
+    if added:
+        flash = Flash(kind="good", text=f"{(await contacts.get_individual(session, added)).name} was added.")
+    return await _list(session, actor, q, after, {}, {}, flash)
 
 
 @router.post("")
@@ -36,10 +40,10 @@ async def add(session: CurrentSession, actor: CurrentActor, fields: Fields) -> R
     """Add one."""
     try:
         new = NewIndividual.model_validate(typed(fields, "name", "email") | {"terms": split(fields.get("terms", ""), "\n")})
-        await contacts.create_individual(session, actor, new)
+        added = await contacts.create_individual(session, actor, new)
     except (ValidationError, Invalid) as error:
         return await _list(session, actor, "", None, fields, faults(error))
-    return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals?added={added.id}", 303)
 
 
 @router.get("/{individual}")
@@ -72,7 +76,13 @@ async def change(session: CurrentSession, actor: CurrentActor, individual: str, 
 
 
 async def _list(
-    session: CurrentSession, actor: Actor, q: str, after: str | None, fields: dict[str, str], errors: dict[str, str]
+    session: CurrentSession,
+    actor: Actor,
+    q: str,
+    after: str | None,
+    fields: dict[str, str],
+    errors: dict[str, str],
+    flash: Flash | None = None,
 ) -> Response:
     page = await contacts.list_individuals(session, actor, q or None, after)
     asked = {"q": q} if q else {}
@@ -85,7 +95,7 @@ async def _list(
         "form": typed(fields, "name", "email", "terms"),
         "errors": errors,
     }
-    return render_page(actor, "pages/individuals.html", "contacts", context, 422 if errors else 200)
+    return render_page(actor, "pages/individuals.html", "contacts", context, 422 if errors else 200, flash)
 
 
 def _individual(actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int) -> Response:

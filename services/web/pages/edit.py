@@ -1,5 +1,7 @@
 """Changing what an incident says about itself."""
 
+from typing import Final
+
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
@@ -11,57 +13,76 @@ from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from services.lifecycle.schemas import IncidentEdit
 from services.web import choices
 from services.web.access import AllServices, Services
-from services.web.forms import Fields, faults, given, split, typed
+from services.web.forms import Fields, faults, split
 from services.web.outcome import in_words
 from services.web.render import render_page
 
 router = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=CommandRoute, include_in_schema=False)
 
-_FIELDS = ("title", "description", "type", "severity", "priority", "tags")
+_FIELDS: Final = ("title", "description", "type", "severity", "priority", "tags")
+_WAS: Final = "was_"
+"""Begins the name of the hidden field that says what a field was when its form was opened."""
 
 
 @router.get("")
 async def form(session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str) -> Response:
     """The form, with everything as it is."""
     found = await services.lifecycle.get(session, actor, incident)
-    return await _show(session, actor, services, found, _present(found), {}, 200)
+    return await _show(session, actor, services, found, {}, {}, 200)
 
 
 @commands.post("")
 async def edit(actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId) -> Response:
-    """Change it; who is engaged by the new words joins."""
-    version = fields.get("version", "")
+    """Change what the reader changed, and nothing else; who is engaged by the new words joins."""
+    async with services.database.read(actor.organization) as session:
+        found = await services.lifecycle.get(session, actor, incident)
+    changed = _changed(fields)
+    if overwritten := _overwritten(changed, fields, _present(found)):
+        return await _again(services, actor, incident, changed, overwritten, VersionConflict.status)
+    if not changed:
+        return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
     try:
         changes = IncidentEdit.model_validate(
-            given(fields, "type", "severity", "priority")
-            | typed(fields, "title", "description")
-            | {"tags": split(fields.get("tags", ""), ",")}
+            {name: split(text, ",") if name == "tags" else text for name, text in changed.items()}
         )
-        known = int(version) if version.isascii() and version.isdigit() else None
-        await services.lifecycle.edit(actor, incident, changes, command_id, attributes_version=known)
-    except ValidationError as error:
-        return await _again(services, actor, incident, fields, faults(error), 422)
-    except Invalid as error:
-        return await _again(services, actor, incident, fields, faults(error), error.status)
+        await services.lifecycle.edit(actor, incident, changes, command_id, attributes_version=found.attributes_version)
+    except (ValidationError, Invalid) as error:
+        return await _again(services, actor, incident, changed, faults(error), 422)
     except (Conflict, Pending, Unavailable, VersionConflict) as error:
-        return await _again(services, actor, incident, fields, {"": _sentence(error)}, error.status)
+        return await _again(services, actor, incident, changed, {"": _sentence(error)}, error.status)
     return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
+
+
+def _changed(fields: dict[str, str]) -> dict[str, str]:
+    """What was typed into those fields that no longer are as they were when the form was opened."""
+    sent = {name: fields[name] for name in _FIELDS if name in fields}
+    return {name: text for name, text in sent.items() if not _same(name, text, fields.get(_WAS + name, ""))}
+
+
+def _overwritten(changed: dict[str, str], fields: dict[str, str], present: dict[str, str]) -> dict[str, str]:
+    """For each field that somebody else changed too, and otherwise: a sentence with what they made of it."""
+    return {
+        name: f"Meanwhile it became “{present[name]}”. Save again to put yours in its place."
+        for name, text in changed.items()
+        if not _same(name, present[name], fields.get(_WAS + name, "")) and not _same(name, present[name], text)
+    }
+
+
+def _same(name: str, one: str, other: str) -> bool:
+    return split(one, ",") == split(other, ",") if name == "tags" else one.strip() == other.strip()
 
 
 def _sentence(error: MusterError) -> str:
     if isinstance(error, VersionConflict):
-        return (
-            "Someone changed the incident while you were editing. Your text is kept: compare it with the incident’s page, "
-            "then save again to put it in place."
-        )
+        return "Someone changed the incident at the same moment. Your text is kept: save again."
     return in_words(error)
 
 
 def _present(incident: IncidentView) -> dict[str, str]:
     return {
         "title": incident.title,
-        "description": incident.description,
+        "description": incident.description.replace("\r\n", "\n"),
         "type": incident.type.name,
         "severity": incident.severity.name,
         "priority": incident.priority.name,
@@ -70,11 +91,11 @@ def _present(incident: IncidentView) -> dict[str, str]:
 
 
 async def _again(
-    services: Services, actor: Actor, incident: str, fields: dict[str, str], errors: dict[str, str], status: int
+    services: Services, actor: Actor, incident: str, changed: dict[str, str], errors: dict[str, str], status: int
 ) -> Response:
     async with services.database.read(actor.organization) as session:
         found = await services.lifecycle.get(session, actor, incident)
-        return await _show(session, actor, services, found, typed(fields, *_FIELDS), errors, status)
+        return await _show(session, actor, services, found, changed, errors, status)
 
 
 async def _show(
@@ -82,13 +103,15 @@ async def _show(
     actor: Actor,
     services: Services,
     incident: IncidentView,
-    form: dict[str, str],
+    changed: dict[str, str],
     errors: dict[str, str],
     status: int,
 ) -> Response:
+    present = _present(incident)
     context = {
         "incident": incident,
-        "form": form | {"version": str(incident.attributes_version)},
+        "form": present | changed,
+        "was": {_WAS + name: text for name, text in present.items()},
         "options": choices.attribute_options(await services.accounts.choices(session)),
         "errors": errors,
     }

@@ -8,8 +8,10 @@ from fastapi.responses import HTMLResponse
 
 from services.kit.auth import CurrentActor
 from services.kit.errors import NotFound
+from services.kit.markdown import to_html
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
+from services.notify.settings import SmtpSettings
 from services.web.access import AllServices
 from services.web.choices import Option
 from services.web.render import render_page
@@ -41,6 +43,7 @@ async def inbox(
         "recipients": [Option(value=person.id, label=person.name) for person in recipients],
         "query": {"recipient": recipient},
         "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+        "mail_server": bool(SmtpSettings().host),
     }
     return render_page(actor, "pages/inbox.html", "inbox", context)
 
@@ -51,7 +54,7 @@ async def message(
 ) -> Response:
     """One message, as it looks or as text."""
     found = await services.notify.message(session, actor, message)
-    context = {"message": found, "view": view if found.html else "text"}
+    context = {"message": found, "view": view if found.html else "text", "chat_html": "" if found.html else to_html(found.text)}
     return render_page(actor, "pages/inbox_message.html", "inbox", context)
 
 

@@ -12,7 +12,7 @@ from services.lifecycle.schemas import ListQuery
 from services.web import choices
 from services.web.access import AllServices
 from services.web.choices import Option
-from services.web.render import render_page
+from services.web.render import Flash, render_page
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE
 
 router = APIRouter(prefix="/{org}", route_class=Route, include_in_schema=False)
@@ -41,6 +41,8 @@ async def incidents(
         commander=commander or None,
         q=q or None,
     )
+    statuses = [Option(value=entry.id, label=entry.name) for entry in DEFAULT_LIFECYCLE.statuses]
+    unknown = status and status not in {option.value for option in statuses}
     page = await services.lifecycle.list_incidents(session, actor, query, after=after)
     found = await services.accounts.choices(session)
     commanders = await services.lifecycle.commanders(session, actor)
@@ -50,7 +52,7 @@ async def incidents(
         "incidents": page.data,
         "filters": filters,
         "options": {
-            "statuses": [Option(value=entry.id, label=entry.name) for entry in DEFAULT_LIFECYCLE.statuses],
+            "statuses": statuses,
             "severities": choices.named(found.severities),
             "commanders": [Option(value=person.id, label=person.name) for person in commanders],
         },
@@ -58,4 +60,5 @@ async def incidents(
         "next_href": None if following is None else f"/{actor.slug}?{urlencode(asked | {'after': following})}",
         "total": await services.lifecycle.count(session, actor, query),
     }
-    return render_page(actor, "pages/incidents.html", "incidents", context)
+    flash = Flash(kind="bad", text=f"There is no status “{status}”.") if unknown else None
+    return render_page(actor, "pages/incidents.html", "incidents", context, flash=flash)
