@@ -28,7 +28,9 @@ setup-tests:
 
 .PHONY: run
 run: setup  ## Run Muster with all it needs, its data in var/ (or MUSTER_DATA_DIR)
-	$(RUN) muster up
+	@echo "Starting Muster"
+	@# A job of its own on a terminal: then Ctrl-C is Muster's alone, and make does not call it an error.
+	@if [ -t 0 ]; then set -m; fi; "$${UV_PROJECT_ENVIRONMENT:-.venv}/bin/muster" up
 
 .PHONY: test
 test: setup-tests  ## Run every check: lint, types, tests, features

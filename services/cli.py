@@ -1,13 +1,14 @@
 """``muster``: run it, look after it, check a record."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,12 +20,14 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 from sqlalchemy.exc import SQLAlchemyError
+from typer.exceptions import TyperException
 
 from services.accounts.service import AccountsService
 from services.app import NAMES, Muster, assemble, create_app
 from services.kit import telemetry
 from services.kit.database import Database
 from services.kit.errors import MusterError
+from services.kit.running import Running
 from services.kit.settings import Settings
 from services.kit.temporal import Target, connect, reachable, register_search_attributes
 from services.kit.temporal_program import TemporalUnavailable, find_temporal
@@ -52,7 +55,7 @@ def main() -> None:
     try:
         # What a command raises as typer.Exit comes back as a number.
         code = cli(standalone_mode=False) or 0
-    except (typer.Abort, KeyboardInterrupt, asyncio.CancelledError):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     except Exception as error:  # noqa: BLE001  (the last resort of the process: it is explained or logged, and ends it)
         code = _explain(error)
@@ -83,6 +86,8 @@ def serve(names: Annotated[list[str], typer.Argument(help=f"Any of: {', '.join(N
 def sign_in_link(organization: str = "default") -> None:
     """Print a one-time link that signs in as the organization's owner."""
     settings = Settings()
+    said = {"host", "port", "public_url"} & settings.model_fields_set
+    running = None if said else Running.read(settings.data_dir)
 
     async def run() -> str:
         database = Database(settings.database)
@@ -90,20 +95,19 @@ def sign_in_link(organization: str = "default") -> None:
         await database.close()
         return secret
 
-    _say(f"{settings.base_url}/sign-in?link={asyncio.run(run())}")
+    _say(_link(running.base_url if running else settings.base_url, asyncio.run(run())))
 
 
 @cli.command()
 def recover() -> None:
     """Rebuild the workflow of every open incident from the event log, after Temporal's data was lost."""
     settings = _begin("muster-recover")
+    running = None if os.environ.get("TEMPORAL_ADDRESS") else Running.read(settings.data_dir)
 
     async def run() -> int:
-        client = await connect()
+        client = await connect(Target(running.temporal) if running else Target())
         if not await reachable(client):
-            raise NotStarted(
-                "Temporal does not answer. Set TEMPORAL_ADDRESS to where it is: HOST:PORT, as `muster up` prints it."
-            )
+            raise NotStarted("Temporal does not answer. Set TEMPORAL_ADDRESS to where it is: HOST:PORT.")
         await register_search_attributes(client)
         database = Database(settings.database)
         count = await recover_incidents(database, IncidentGateway(client))
@@ -119,7 +123,7 @@ def verify(record: Annotated[Path, typer.Argument(help="A file from …/record.j
     try:
         read = Record.model_validate_json(record.read_bytes())
     except (OSError, ValidationError) as error:
-        _say(f"{record} is not a record that can be read: {error}")
+        _say(f"{record} is not a Muster record: {_first_reason(error)}")
         raise typer.Exit(2) from error
     found = faults(read.events)
     for fault in found:
@@ -154,10 +158,10 @@ async def _up(settings: Settings) -> None:
         database = await _timed("Database       ready", _database(settings, stack))
         target = await _temporal(settings, database, stack)
         muster = await assemble(settings, database, target)
-        _say(f"Muster         {settings.base_url}")
-        await _let_the_owner_in(settings, muster.accounts)
-        _say("Ctrl-C stops it; the next start goes on where it was.")
-        await _listen(muster, create_app(muster), listener)
+        Running(base_url=settings.base_url, temporal=muster.client.service_client.config.target_host).write(settings.data_dir)
+        stack.callback(Running.forget, settings.data_dir)
+        ways_in = await _ways_in(settings, muster.accounts)
+        await _listen(muster, create_app(muster), listener, [*ways_in, "Ctrl-C stops it; the next start goes on where it was."])
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
@@ -201,19 +205,21 @@ async def _serve(settings: Settings, names: list[str]) -> None:
         listener = stack.enter_context(_listener(settings))
         database = await _database(settings, stack)
         muster = await assemble(settings, database)
-        if "accounts" in names:
-            await _let_the_owner_in(settings, muster.accounts)
-        await _listen(muster, create_app(muster, names), listener)
+        ways_in = await _ways_in(settings, muster.accounts) if "accounts" in names else []
+        await _listen(muster, create_app(muster, names), listener, ways_in)
 
 
-async def _let_the_owner_in(settings: Settings, accounts: AccountsService) -> None:
-    """Say how to sign in; on an empty database make the organization and its owner's token first."""
+async def _ways_in(settings: Settings, accounts: AccountsService) -> list[str]:
+    """How to sign in, in lines to say; on an empty database the organization and its owner's token are made first."""
     file = settings.data_dir / "owner-token"
     if (token := await accounts.begin()) is not None:
         _write_secret(file, token)
-    if file.exists():
-        _say(f"API token      in {file}")
-    _say(f"Sign in once   {settings.base_url}/sign-in?link={await accounts.issue_link()}")
+    lines = [f"API token      in {file}"] if file.exists() else []
+    return [*lines, f"Sign in once   {_link(settings.base_url, await accounts.issue_link())}"]
+
+
+def _link(base_url: str, secret: str) -> str:
+    return f"{base_url}/sign-in?link={secret}"
 
 
 @contextmanager
@@ -238,26 +244,54 @@ def _listener(settings: Settings) -> Generator[socket.socket]:
 async def _until_stopped(work: Coroutine[None, None, None]) -> None:
     """Do the work until it is done, or until Ctrl-C or SIGTERM; then it is cancelled, and stops everything in its order."""
     task = asyncio.ensure_future(work)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
-    await task
+    asked = asyncio.Event()
+
+    def stop() -> None:
+        # Once: Ctrl-C is often pressed twice, and a stop that has begun must not be cut off.
+        if not asked.is_set():
+            asked.set()
+            task.cancel()
+
+    for signalled in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signalled, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    _say("Stopped.")
 
 
 class _Server(uvicorn.Server):
     """Leaves the signals to ``_until_stopped``, which hears them before and after there is a server, too."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """None of them."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as ever, then tell that requests are answered."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
-async def _listen(muster: Muster, app: FastAPI, listener: socket.socket) -> None:
-    """Serve until cancelled; what is under way then is finished, and the workers stop, before this returns."""
+
+async def _listen(muster: Muster, app: FastAPI, listener: socket.socket, lines: Sequence[str]) -> None:
+    """Serve until cancelled; what is under way then is finished, and the workers stop, before this returns.
+
+    ``lines`` are said once it answers, below all that a start has to say.
+    """
+
+    def ready() -> None:
+        for line in (f"Muster         {muster.settings.base_url} is ready", *lines):
+            _say(line)
+
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
     )
-    server = _Server(config)
+    server = _Server(config, ready)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)
@@ -265,15 +299,20 @@ async def _listen(muster: Muster, app: FastAPI, listener: socket.socket) -> None
         server.should_exit = True
         muster.tail.end()
         await serving
-        _say("Stopped.")
 
 
 def _begin(process: str) -> Settings:
     settings = Settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings)
     telemetry.configure_logging(settings.log_level)
     telemetry.start_tracing(process)
     return settings
+
+
+def _make_folder(settings: Settings) -> None:
+    # What is in it is nobody else's business: the database, the owner's token, Temporal's data.
+    os.umask(0o077)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def _timed(what: str, work: Coroutine[None, None, _Result]) -> _Result:
@@ -285,7 +324,7 @@ async def _timed(what: str, work: Coroutine[None, None, _Result]) -> _Result:
 
 async def _with_schema(work: Callable[[Database], Coroutine[None, None, None]]) -> None:
     settings = Settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings)
     database = Database(settings.database)
     await work(database)
     await database.close()
@@ -299,8 +338,10 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _explain(error: Exception) -> int:
-    if isinstance(error, typer.BadParameter):
-        _say(f"muster: {error.format_message()}")
+    if isinstance(error, TyperException):
+        # A group without a command has printed its help, and has nothing to add.
+        if message := error.format_message():
+            _say(f"muster: {message}")
         return 2
     if isinstance(error, ValidationError) and (reasons := _nonsense(error)):
         _say(f"muster: {reasons}")
@@ -318,6 +359,14 @@ def _nonsense(error: ValidationError) -> str:
     if (prefix := prefixes.get(error.title)) is None:
         return ""
     return "; ".join(f"{prefix}{'_'.join(map(str, fault['loc']))}".upper() + f": {fault['msg']}" for fault in error.errors())
+
+
+def _first_reason(error: OSError | ValidationError) -> str:
+    """Why a file cannot be read as what it should be, in a few words."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno or 0)
+    first = error.errors(include_url=False)[0]
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
 
 
 def _say(line: str) -> None:

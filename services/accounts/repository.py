@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.contacts import Individual
 from services.store.organizations import Account, Credential, Organization, Project, Setting
+from workflows.domain.policy import Role
 
 _EVERY = {"every_organization": True}
 
@@ -32,6 +33,13 @@ async def spend(session: AsyncSession, credential: str) -> bool:
     return done.scalar_one_or_none() is not None
 
 
+async def forget_expired(session: AsyncSession, at: datetime) -> None:
+    """Delete every credential that no longer holds at this moment."""
+    # Nothing of it is in the session, so there is nothing to bring in step.
+    options = {**_EVERY, "synchronize_session": False}
+    await session.execute(delete(Credential).where(Credential.expires_at <= at), execution_options=options)
+
+
 async def account_with_person(session: AsyncSession, account: str) -> tuple[Account, Individual, Organization] | None:
     """An active account with its individual and organization."""
     query = (
@@ -45,8 +53,13 @@ async def account_with_person(session: AsyncSession, account: str) -> tuple[Acco
 
 
 async def owner(session: AsyncSession, organization: str) -> Account | None:
-    """The organization's first owner."""
-    query = select(Account).where(Account.role == "owner", Account.organization_id == organization).order_by(Account.id)
+    """The organization's first owner who can sign in."""
+    query = (
+        select(Account)
+        .join(Individual, Individual.id == Account.individual_id)
+        .where(Account.role == Role.OWNER, Account.organization_id == organization, Account.active, Individual.active)
+        .order_by(Account.id)
+    )
     return await session.scalar(query.limit(1), execution_options=_EVERY)
 
 

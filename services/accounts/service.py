@@ -60,8 +60,11 @@ class AccountsService:
         async with self._database.read() as session:
             return await self._recognise(session, SESSION, secret)
 
-    async def sign_in_by_link(self, secret: str) -> tuple[str, str] | None:
-        """Spend a one-time link: the secret of a new session, and the organization's slug. None when the link does not hold."""
+    async def sign_in_by_link(self, request: Request, secret: str) -> tuple[str, str] | None:
+        """Spend a one-time link: the secret of a new session, and the organization's slug. None when the link does not hold.
+
+        The session this browser had before ends.
+        """
         async with self._database.write() as session:
             link = await repository.credential_by_hash(session, _hash(secret), LINK, now())
             if link is None or not await repository.spend(session, link.id):
@@ -70,17 +73,13 @@ class AccountsService:
             if found is None:
                 return None
             account, _, organization = found
-            return self._issue(session, account, SESSION, SESSION_LIFE), organization.slug
+            await self._end_session(session, request)
+            return await self._issue(session, account, SESSION, SESSION_LIFE), organization.slug
 
     async def sign_out(self, request: Request) -> None:
         """End the session of this browser."""
-        secret = request.cookies.get(SESSION_COOKIE)
-        if secret is None:
-            return
         async with self._database.write() as session:
-            row = await repository.credential_by_hash(session, _hash(secret), SESSION, now())
-            if row is not None:
-                await repository.spend(session, row.id)
+            await self._end_session(session, request)
 
     async def choices(self, session: AsyncSession) -> Choices:
         """What an incident's project, type, severity and priority can be."""
@@ -106,7 +105,7 @@ class AccountsService:
             owner = None if organization is None else await repository.owner(session, organization.id)
             if owner is None:
                 raise NotFound("organization")
-            return self._issue(session, owner, LINK, LINK_LIFE)
+            return await self._issue(session, owner, LINK, LINK_LIFE)
 
     async def begin(self, slug: str = "default", name: str = "Default", owner: tuple[str, str] | None = None) -> str | None:
         """Make the organization an installation begins with, and answer its owner's API token; None when there is one.
@@ -120,7 +119,7 @@ class AccountsService:
             session.add(organization)
             await session.flush()
             account = await self._furnish(session, organization.id, owner or ("Owner", f"owner@{slug}.example"))
-            return self._issue(session, account, TOKEN, None)
+            return await self._issue(session, account, TOKEN, None)
 
     async def _furnish(self, session: AsyncSession, organization: str, owner: tuple[str, str]) -> Account:
         session.add(Project(id=new_id(), organization_id=organization, name="Default", is_default=True))
@@ -142,7 +141,8 @@ class AccountsService:
         await session.flush()
         return account
 
-    def _issue(self, session: AsyncSession, account: Account, kind: str, life: timedelta | None) -> str:
+    async def _issue(self, session: AsyncSession, account: Account, kind: str, life: timedelta | None) -> str:
+        await repository.forget_expired(session, now())
         secret = f"muster_{kind}_{secrets.token_urlsafe(32)}"
         session.add(
             Credential(
@@ -156,6 +156,12 @@ class AccountsService:
             )
         )
         return secret
+
+    async def _end_session(self, session: AsyncSession, request: Request) -> None:
+        secret = request.cookies.get(SESSION_COOKIE)
+        row = None if secret is None else await repository.credential_by_hash(session, _hash(secret), SESSION, now())
+        if row is not None:
+            await repository.spend(session, row.id)
 
     async def _recognise(self, session: AsyncSession, kind: str, secret: str) -> Actor | None:
         credential = await repository.credential_by_hash(session, _hash(secret), kind, now())

@@ -10,7 +10,7 @@ from services.engagement import repository
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Forbidden, Invalid, VersionConflict
+from services.kit.errors import Conflict, Forbidden, Invalid, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
 from services.store.contacts import Individual, TermRow
@@ -68,7 +68,7 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
     )
     session.add(row)
     await _keep(session)
-    await _replace_terms(session, row, new.terms)
+    await _replace_terms(session, actor, row, new.terms)
     return (await views(session, [row]))[0]
 
 
@@ -79,8 +79,11 @@ async def change_individual(
 
     Raises:
         NotFound, Forbidden, VersionConflict, Invalid: see there.
+        Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
+    if changes.active is False:
+        await _require_other_owner(session, row)
     if changes.email is not None:
         await _require_free(session, changes.email, row.id)
     for name, value in changes.model_dump(exclude_none=True).items():
@@ -95,11 +98,13 @@ async def put_terms(
 ) -> IndividualView:
     """Put these terms in place of the ones before. A term that stays keeps its id; spelt differently, it gets a new version.
 
+    A term that stays also keeps who set it: an administrator who saves an entry has not vouched for every term in it.
+
     Raises:
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await _to_edit(session, actor, individual, version)
-    await _replace_terms(session, row, terms)
+    await _replace_terms(session, actor, row, terms)
     row.version += 1
     return (await views(session, [row]))[0]
 
@@ -109,8 +114,10 @@ async def deactivate(session: AsyncSession, actor: Actor, individual: str, versi
 
     Raises:
         NotFound, Forbidden, VersionConflict: see there.
+        Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
+    await _require_other_owner(session, row)
     row.active = False
     row.version += 1
 
@@ -132,7 +139,7 @@ async def views(session: AsyncSession, rows: Sequence[Individual]) -> list[Indiv
     ]
 
 
-async def _replace_terms(session: AsyncSession, row: Individual, phrases: Sequence[str]) -> None:
+async def _replace_terms(session: AsyncSession, actor: Actor, row: Individual, phrases: Sequence[str]) -> None:
     present = {term.normalised: term for term in (await repository.terms_of(session, [row.id]))[row.id]}
     wanted: dict[str, str] = {}
     for phrase in phrases:
@@ -152,6 +159,7 @@ async def _replace_terms(session: AsyncSession, row: Individual, phrases: Sequen
                     phrase=phrase,
                     normalised=normalised,
                     words=len(normalised.split()),
+                    self_set=not _keeps_contacts(actor),
                     version=1,
                     created_at=now(),
                 )
@@ -169,10 +177,21 @@ async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version
     return row
 
 
+def _keeps_contacts(actor: Actor) -> bool:
+    return allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)
+
+
 def _require_editor(actor: Actor, individual: str | None) -> None:
-    if individual == actor.individual or allowed(Subject(role=actor.role), Action.EDIT_CONTACTS):
+    if individual == actor.individual or _keeps_contacts(actor):
         return
     raise Forbidden("Only administrators keep the contacts; you can change your own entry.", "contacts_not_yours")
+
+
+async def _require_other_owner(session: AsyncSession, row: Individual) -> None:
+    if await repository.is_last_owner(session, row.id):
+        raise Conflict(
+            f"{row.name} is the last owner: without one, nobody could sign in. Name another owner first.", "last_owner"
+        )
 
 
 async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:

@@ -9,32 +9,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.contacts import Individual, TermRow
 from services.store.incidents import EvaluationRow, ParticipantRow
+from services.store.organizations import Account
 from workflows.domain.attributes import Attributes
-from workflows.domain.engagement import Match, Term, candidates, match
+from workflows.domain.engagement import Term, candidates
+from workflows.domain.events import Visibility
+from workflows.domain.policy import Role
 
 _CHUNK = 2_000
 """Phrases looked up by one statement: well under both databases' limit of parameters."""
 
 
-async def find_matches(session: AsyncSession, attributes: Attributes) -> list[Match]:
-    """The active people whose terms occur in the attributes: looked up by index, phrase by phrase of the text."""
+async def find_terms(session: AsyncSession, attributes: Attributes, visibility: Visibility, after: str = "") -> list[Term]:
+    """The terms of active people that occur in the attributes: looked up by index, phrase by phrase of the text.
+
+    Only of people behind ``after`` (an id); in a restricted incident, terms that people set for themselves do not count.
+    """
     longest = await session.scalar(select(func.max(TermRow.words))) or 0
     # Taking a long text apart is work for a processor: not on the loop that answers requests.
-    wanted = iter(sorted(await asyncio.to_thread(candidates, attributes, longest)))
+    occurring = iter(sorted(await asyncio.to_thread(candidates, attributes, longest)))
     terms: list[Term] = []
-    while chunk := list(islice(wanted, _CHUNK)):
-        terms += await _terms(session, chunk)
-    return await asyncio.to_thread(match, attributes, terms)
-
-
-async def _terms(session: AsyncSession, phrases: Sequence[str]) -> list[Term]:
     query = (
         select(TermRow.id, TermRow.version, TermRow.individual_id, TermRow.normalised)
         .join(Individual, Individual.id == TermRow.individual_id)
-        .where(TermRow.normalised.in_(phrases), Individual.active)
+        .where(TermRow.individual_id > after, Individual.active)
     )
-    rows = await session.execute(query)
-    return [Term(id=row[0], version=row[1], individual=row[2], normalised=row[3]) for row in rows]
+    if visibility is Visibility.RESTRICTED:
+        query = query.where(~TermRow.self_set)
+    while chunk := list(islice(occurring, _CHUNK)):
+        rows = await session.execute(query.where(TermRow.normalised.in_(chunk)))
+        terms += [Term(id=row[0], version=row[1], individual=row[2], normalised=row[3]) for row in rows]
+    return terms
 
 
 async def participant_ids(session: AsyncSession, incident: str) -> set[str]:
@@ -100,3 +104,11 @@ async def email_taken(session: AsyncSession, email: str, other_than: str | None 
     if other_than is not None:
         query = query.where(Individual.id != other_than)
     return await session.scalar(query.limit(1)) is not None
+
+
+async def is_last_owner(session: AsyncSession, individual: str) -> bool:
+    """Whether nobody else could sign in as an owner. Two who ask at the same time take turns until their changes are kept."""
+    owners = select(Account).where(Account.role == Role.OWNER, Account.active).order_by(Account.id)
+    await session.execute(owners.with_for_update())
+    active = owners.join(Individual, Individual.id == Account.individual_id).where(Individual.active)
+    return [account.individual_id for account in await session.scalars(active)] == [individual]

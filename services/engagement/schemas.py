@@ -7,19 +7,25 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.desk.lookup import Person
-from services.kit.schemas import Body
+from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Text, Trimmed
 from workflows.domain.engagement import Evidence
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise
 
 MAX_TERMS: Final = 200
+MAX_NORMALISED: Final = 400
 _EMAIL: Final = re.compile(r"[^@\s<>\"(),:;\\\[\]]+@[^@\s<>\"(),:;\\\[\]]+")
 
 
 def _address(text: str) -> str:
-    if not _EMAIL.fullmatch(text) or not text.isprintable():
+    # An encoded word ("=?utf-8?q?…") could decode to another address in a mail's header.
+    if not _EMAIL.fullmatch(text) or not text.isprintable() or "=?" in text:
         raise ValueError("is not an e-mail address like ana@example.org")
     return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _phrase(text: str) -> str:
@@ -28,13 +34,16 @@ def _phrase(text: str) -> str:
         raise ValueError("has no word in it")
     if len(words) > MAX_PHRASE_WORDS:
         raise ValueError(f"has {len(words)} words; a term or phrase has at most {MAX_PHRASE_WORDS}")
+    # One character can stand for a whole word, so what was short enough to type can still be too long to keep.
+    if len(" ".join(words)) > MAX_NORMALISED:
+        raise ValueError(f"is longer than {MAX_NORMALISED} characters when written out")
     return text
 
 
-Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 Email = Annotated[Trimmed, StringConstraints(max_length=320), AfterValidator(_address)]
 TermText = Annotated[Trimmed, StringConstraints(max_length=200), AfterValidator(_phrase)]
-Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS)]
+Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS, fail_fast=True)]
 
 
 class NewIndividual(Body):
@@ -118,7 +127,7 @@ class WhyView(BaseModel):
 class NewParticipant(Body):
     """Someone to bring in."""
 
-    individual: str
+    individual: Named
 
 
 class Going(Body):

@@ -1,5 +1,6 @@
 """Who takes part in an incident, and why (E5, E6)."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,11 +15,11 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import Conflict
-from services.store.contacts import Individual
+from services.store.contacts import Individual, TermRow
 from services.store.incidents import EventRow, Incident, ParticipantRow
 from workflows.domain.commands import Add, Leave
-from workflows.domain.engagement import Evidence, EvidenceKind, Match, Term, match
-from workflows.domain.events import Departure
+from workflows.domain.engagement import Evidence, EvidenceKind, Match, candidates
+from workflows.domain.events import Departure, Visibility
 from workflows.domain.incident import IncidentState
 
 LATE = timedelta(seconds=15)
@@ -83,10 +84,11 @@ class EngagementService:
         if row is not None:
             reason, explanation = _why_in(row, person)
         else:
-            looked_up = [Term(id=t.id, version=t.version, individual=person.id, normalised=t.normalised) for t in terms]
-            matches = match(state.attributes, looked_up)
+            longest = max((term.words for term in terms), default=0)
+            occurring = await asyncio.to_thread(candidates, state.attributes, longest)
+            matching = [term for term in terms if term.normalised in occurring]
             looked = await repository.last_evaluated_seq(session, incident.id) >= state.attributes_seq
-            reason, explanation = _why_not(person, bool(terms), bool(matches), looked, state.over)
+            reason, explanation = _why_not(person, bool(terms), matching, state, looked)
         return WhyView(
             individual=_person(person),
             engaged=row is not None and row.departed is None,
@@ -190,16 +192,24 @@ def _why_in(row: ParticipantRow, person: Individual) -> tuple[str, str]:
     return departure.value, f"{person.name} {_GONE[departure]}, so no match brings them in again."
 
 
-def _why_not(person: Individual, has_terms: bool, matches: bool, looked: bool, over: bool) -> tuple[str, str]:
+def _why_not(person: Individual, has_terms: bool, matching: list[TermRow], state: IncidentState, looked: bool) -> tuple[str, str]:
     name = person.name
     if not person.active:
         return "inactive", f"{name} is not active, and only active people are engaged."
     if not has_terms:
         return "no_terms", f"{name} has no terms, so nothing in an incident can match."
-    if not matches:
+    if not matching:
         return "no_match", f"None of {name}'s terms occurs in the title, description, type, severity, priority or tags."
-    if over:
+    if state.visibility is Visibility.RESTRICTED and all(term.self_set for term in matching):
+        return "self_set_term", (
+            f"{name}'s own term matches, but a restricted incident is joined only by terms that an administrator set: "
+            "one can remove the term and set it again."
+        )
+    if state.over:
         return "over", "The incident is over; people are engaged only while it is open."
     if not looked:
         return "not_evaluated_yet", f"{name} matches, and Muster is about to look for people again."
-    return "term_is_newer", f"{name}'s term is newer than the last change of the incident; the next change will engage {name}."
+    return "term_is_newer", (
+        f"{name}'s term is newer than the last change of the incident, or did not count while it was restricted; "
+        f"the next change will engage {name}."
+    )

@@ -6,7 +6,6 @@ from typing import Final
 
 import structlog
 from opentelemetry import trace
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.kit.database import Database
 from services.kit.telemetry import continued
@@ -41,14 +40,14 @@ class Relay:
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled. A database that is away is waited for."""
+        """Work until cancelled, whatever happens: without it no report would reach Temporal."""
         while True:
             self._woken.clear()
             try:
                 while await self.work():
                     pass
-            except SQLAlchemyError:
-                _log.exception("the relay cannot reach the database; it looks again")
+            except Exception:  # noqa: BLE001  (mostly a database that is away; it must not end for anything)
+                _log.exception("the relay met a fault; it looks again")
             try:
                 async with asyncio.timeout(IDLE):
                     await self._woken.wait()
@@ -73,9 +72,8 @@ class Relay:
                 _log.warning("an errand waits for Temporal", incident=row.incident_id, errand=row.errand, error=str(error))
                 await self._postpone(row, error)
                 return
-            except ValueError as error:
-                # What cannot be read delays only itself.
-                _log.exception("an errand cannot be read", incident=row.incident_id, errand=row.errand)
+            except Exception as error:  # noqa: BLE001  (whatever is wrong with one errand delays only itself)
+                _log.exception("an errand failed", incident=row.incident_id, errand=row.errand)
                 await self._postpone(row, error)
                 return
             async with self._database.write() as session:
@@ -84,7 +82,7 @@ class Relay:
     async def _postpone(self, row: outbox.OutboxRow, error: Exception) -> None:
         wait = min(_FIRST_WAIT * 2 ** min(row.attempts, 6), _LONGEST_WAIT)
         async with self._database.write() as session:
-            await outbox.postpone(session, row.id, wait, str(error))
+            await outbox.postpone(session, row.id, wait, str(error) or repr(error))
 
     async def _do(self, row: outbox.OutboxRow) -> None:
         async with self._database.read(row.organization_id) as session:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,8 @@ from services.kit.sqlite import open_file
 
 BUSY_TIMEOUT = 15.0
 """Seconds a SQLite writer waits for its turn."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that computes lets another go on, where there is SQLite; Python's own choice is ten times that."""
 POOL: Final[dict[str, Any]] = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 5.0}
 """How many connections there are; who has waited so many seconds for one is told to come back."""
 
@@ -70,6 +73,8 @@ def _engine(url: str) -> AsyncEngine:
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     if url.startswith("postgresql"):
         return create_async_engine(url, pool_pre_ping=True, **POOL)
+    # Every statement goes to a thread and back. A thread that wants to go on waits for this long while another one computes.
+    sys.setswitchinterval(SWITCH_INTERVAL)
     file = make_url(url).database or ":memory:"
     engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), **POOL)
     event.listen(engine.sync_engine, "connect", _configure)

@@ -10,6 +10,7 @@
     ├── VersionConflict         412     If-Match does not hold
     ├── TooLarge                413
     ├── Invalid                 422     a field's value
+    ├── TooMany                 429     of something at once
     └── Unavailable             503     a dependency is down, and nothing is known to be done
 
 Each has a stable ``code`` and a ``detail`` that says what to do.
@@ -124,6 +125,12 @@ class Invalid(MusterError):
     def of(cls, field: str, code: str, message: str) -> "Invalid":
         """One field that is wrong."""
         return cls(message, code, [FieldError(field=field, code=code, message=message)])
+
+
+class TooMany(MusterError):
+    """More of something than one account may have at once."""
+
+    status, title = 429, "Too many"
 
 
 class Unavailable(MusterError):

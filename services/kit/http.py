@@ -9,6 +9,8 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +21,10 @@ from services.kit.openapi import PROBLEM_TYPE, PROBLEMS, DocumentedApp
 
 MAX_BODY: Final = 1024 * 1024
 """The largest request body, in bytes: fifty times the largest description."""
+MAX_ERRORS: Final = 50
+"""How many wrong fields a problem lists."""
+MAX_FIELD: Final = 200
+"""The longest name of a wrong field, in characters: a body can name one as it likes."""
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -30,6 +36,8 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_RETRY_AFTER: Final = {202: "3", 429: "30", 503: "5"}
+"""Seconds after which to ask again, by status."""
 _log = structlog.get_logger(__name__)
 
 RenderError = Callable[[Request, Problem], Response]
@@ -84,7 +92,9 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
     def answer(request: Request, problem: Problem) -> Response:
         if render_error is not None and _wants_page(request):
             return render_error(request, problem)
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 202: {"Retry-After": "3"}, 503: {"Retry-After": "5"}}.get(problem.status)
+        headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+        if wait := _RETRY_AFTER.get(problem.status):
+            headers["Retry-After"] = wait
         return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
     @app.exception_handler(MusterError)
@@ -93,11 +103,21 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        fields = [_field_error(entry) for entry in error.errors()]
-        malformed = any(entry["type"] == "json_invalid" for entry in error.errors())
-        if malformed:
+        found = error.errors()
+        fields = [_field_error(entry) for entry in found[:MAX_ERRORS]]
+        if any(entry["type"] == "json_invalid" for entry in found):
             return answer(request, _problem(request, 400, "Bad request", "The body is not JSON.", "malformed", fields))
-        return answer(request, _problem(request, 422, "Not valid", "Some fields are not valid.", "invalid", fields))
+        more = f" {len(found) - MAX_ERRORS} more are not listed." if len(found) > MAX_ERRORS else ""
+        return answer(request, _problem(request, 422, "Not valid", f"Some fields are not valid.{more}", "invalid", fields))
+
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(OperationalError)
+    async def busy(request: Request, error: PoolTimeout | OperationalError) -> Response:
+        if isinstance(error, OperationalError) and "database is locked" not in str(error):
+            raise error
+        _log.warning("the database is busy", path=request.url.path, error=str(error))
+        detail = "Muster has too much to do at this moment; nothing was done. Repeat this in a few seconds."
+        return answer(request, _problem(request, 503, "Busy", detail, "busy"))
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> Response:
@@ -134,7 +154,9 @@ def _field_error(entry: dict[str, object]) -> FieldError:
     where = entry["loc"]
     path = [str(part) for part in where] if isinstance(where, tuple) else [str(where)]
     field = ".".join(path[1:] if path[0] in {"body", "query", "path", "header"} else path)
-    return FieldError(field=field or "body", code=str(entry["type"]), message=str(entry["msg"]).removeprefix("Value error, "))
+    return FieldError(
+        field=field[:MAX_FIELD] or "body", code=str(entry["type"]), message=str(entry["msg"]).removeprefix("Value error, ")
+    )
 
 
 def _wants_page(request: Request) -> bool:

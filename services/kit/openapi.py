@@ -54,5 +54,5 @@ def _complete(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         if "{org}" in path:
             item["parameters"] = [_ORGANIZATION]
-        if "post" in item:
-            item["post"].setdefault("parameters", []).append(_KEY)
+        for method in {"post", "put", "patch", "delete"} & item.keys():
+            item[method].setdefault("parameters", []).append(_KEY)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor, Authenticate, check_csrf
 from services.kit.database import Database
-from services.kit.errors import Invalid, MusterError
+from services.kit.errors import FieldError, Invalid, MusterError, NotFound
 from services.kit.ids import command_id, new_id
 
 KEY_HEADER = "Idempotency-Key"
@@ -23,6 +23,7 @@ KEY_FIELDS = ("command_id", "idempotency_key")
 """Where forms carry the key: of a command, and of a report."""
 KEEP_ANSWERS = timedelta(hours=24)
 MAX_KEY = 255
+_READING = {"GET", "HEAD"}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -62,7 +63,7 @@ class Route(APIRoute):
         async def handle(request: Request) -> Response:
             actor, key, fingerprint = await _prepare(request)
             database: Database = request.app.state.database
-            if request.method in {"GET", "HEAD"}:
+            if request.method in _READING:
                 async with database.read(actor.organization) as session:
                     request.state.session = session
                     return await handler(request)
@@ -142,10 +143,25 @@ async def _prepare(request: Request) -> tuple[Actor, str | None, str]:
     actor = await authenticate(request, request.path_params["org"])
     request.state.actor = actor
     await check_csrf(request, actor)
-    key = await _key(request) if request.method == "POST" else None
+    _check_text(request)
+    key = None if request.method in _READING else await _key(request)
     request.state.command_id = new_id() if key is None else command_id(actor.organization, actor.account, key)
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
     return actor, key, fingerprint
+
+
+def _check_text(request: Request) -> None:
+    """No database can be asked for NUL, whatever the parameter is for.
+
+    Raises:
+        NotFound: it is in the path. Invalid: it is in the query.
+    """
+    if "\x00" in request.url.path or "%00" in request.url.path:
+        raise NotFound
+    wrong = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
+    if wrong:
+        errors = [FieldError(field=name[:200], code="not_text", message="contains NUL, which is not text") for name in wrong[:50]]
+        raise Invalid("Some fields are not valid.", errors=errors)
 
 
 async def _key(request: Request) -> str | None:

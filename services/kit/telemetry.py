@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+_OURS = ("muster", "services", "workflows")
 _SWITCHES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -61,7 +62,7 @@ def continued(parent: str | None) -> Iterator[None]:
 
 
 def configure_logging(level: str) -> None:
-    """Structured logs on stderr: JSON with the trace id, or readable lines on a terminal."""
+    """Structured logs on stderr: JSON with the trace id; on a terminal readable lines, of libraries only what is amiss."""
     pretty = sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -92,8 +93,13 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # What the migrations say of themselves matters only when they fail.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    if pretty and level == "INFO":
+        root.setLevel(logging.WARNING)
+        for name in _OURS:
+            logging.getLogger(name).setLevel(level)
+    # What the migrations and the HTTP server say of themselves matters only when they fail.
+    for name in ("alembic", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _add_trace(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401

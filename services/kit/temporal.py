@@ -121,15 +121,21 @@ async def keep_working(
     target: Target, task_queue: str, workflows: Sequence[type], activities: Sequence[Callable[..., Any]]
 ) -> None:
     """Run a worker until cancelled; Temporal may come late, go and come back."""
+    started = _log.debug
     while True:
         try:
             client = await connect(target, lazy=False)
             await register_search_attributes(client)
             async with working(client, task_queue, workflows, activities):
-                _log.info("worker started", task_queue=task_queue)
+                started("worker started", task_queue=task_queue)
                 await asyncio.Event().wait()
         except (RPCError, RuntimeError) as error:
             _log.warning("no worker: Temporal does not answer; it is tried again", task_queue=task_queue, error=str(error))
+            # News only now.
+            started = _log.info
+            await asyncio.sleep(_PAUSE)
+        except Exception:  # noqa: BLE001  (without a worker nothing goes on, so this ends only when cancelled)
+            _log.exception("a worker met a fault; it is started again", task_queue=task_queue)
             await asyncio.sleep(_PAUSE)
 
 

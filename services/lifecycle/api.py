@@ -11,7 +11,7 @@ from services.kit.auth import Actor, CurrentActor
 from services.kit.clock import Moment
 from services.kit.conditions import IfMatch, number, set_etag
 from services.kit.database import Database
-from services.kit.errors import BadRequest
+from services.kit.errors import BadRequest, NotFound, NotSignedIn
 from services.kit.paging import After, Page, PageSize, Pagination
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from services.lifecycle.schemas import CommanderBody, IncidentEdit, ListQuery, MessageBody, MessageView, NoteBody, Transition
@@ -103,7 +103,19 @@ async def stream(
     given = request.headers.get("Last-Event-ID") or last_event_id or str(row.seq)
     if (since := number(given)) is None:
         raise BadRequest("Last-Event-ID is the id of an event of this stream.", "unknown_event_id")
-    events = tail.stream(row.id, since)
+    tail.admit(actor.account)
+
+    async def may_see() -> bool:
+        try:
+            # Whoever it is: a session can have ended, and a role changed.
+            reader = await request.app.state.authenticate(request, actor.slug)
+            async with database.read(reader.organization) as session:
+                await find_incident(session, reader, row.id)
+        except (NotFound, NotSignedIn):
+            return False
+        return True
+
+    events = tail.stream(row.id, actor.account, since, may_see)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -39,7 +39,7 @@ class Transition(Body):
 class CommanderBody(Body):
     """Who is to be commander: an individual's id."""
 
-    individual: str
+    individual: Named
 
 
 class NoteBody(Body):

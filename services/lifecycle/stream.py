@@ -6,15 +6,15 @@ who may see what is decided in one place.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.kit.database import Database
+from services.kit.errors import TooMany
 from services.lifecycle import repository
 
 _log = structlog.get_logger(__name__)
@@ -23,6 +23,8 @@ TICK: Final = 0.25
 """Seconds between looks, while anyone is watching."""
 HEARTBEAT: Final = 15.0
 """Seconds after which a silent stream says that it is alive."""
+MAX_STREAMS: Final = 20
+"""How many streams an account has open at once, in one process."""
 LONGEST: Final = 600.0
 """Seconds after which a stream ends; the browser comes back, and who it is gets checked again."""
 
@@ -38,7 +40,7 @@ CHANGES: Final = {
     "note_added": ("timeline",),
     "absorbed": ("timeline",),
 }
-"""Which parts of an incident's page an event changes."""
+"""Which parts of an incident's page an event changes; one that is not here changes the timeline."""
 
 
 @dataclass(eq=False)
@@ -46,6 +48,7 @@ class _Watch:
     """One stream's view of an incident: what changed since it last said so."""
 
     incident: str
+    account: str
     seq: int
     changed: dict[str, None] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,21 +62,22 @@ class _Watch:
 class Tail:
     """Watches the incidents that someone looks at; with nobody looking it asks nothing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, heartbeat: float = HEARTBEAT) -> None:
         self._database = database
+        self._heartbeat = heartbeat
         self._watches: dict[str, set[_Watch]] = defaultdict(set)
         self._marks: dict[str, tuple[int, str, str]] = {}
         self._watched = asyncio.Event()
         self._ended = False
 
     async def run(self) -> None:
-        """Look until cancelled. A database that is away is waited for."""
+        """Look until cancelled, whatever happens."""
         while True:
             await self._watched.wait()
             try:
                 await self._look()
-            except SQLAlchemyError:
-                _log.exception("the tail cannot reach the database; it looks again")
+            except Exception:  # noqa: BLE001  (mostly a database that is away; it must not end for anything)
+                _log.exception("the tail met a fault; it looks again")
             await asyncio.sleep(TICK)
 
     def end(self) -> None:
@@ -83,18 +87,37 @@ class Tail:
             for watch in watches:
                 watch.woken.set()
 
-    async def stream(self, incident: str, since: int) -> AsyncIterator[str]:
-        """Server-sent events for an incident, beginning with what changed since the event ``since``."""
-        with self._watching(incident, since) as watch:
+    def admit(self, account: str) -> None:
+        """Make sure that an account may open one more stream.
+
+        Raises:
+            TooMany: ``too_many_streams``.
+        """
+        if sum(watch.account == account for watches in self._watches.values() for watch in watches) >= MAX_STREAMS:
+            raise TooMany(f"You follow {MAX_STREAMS} incidents already. Close some of their pages.", "too_many_streams")
+
+    async def stream(
+        self, incident: str, account: str, since: int, may_see: Callable[[], Awaitable[bool]]
+    ) -> AsyncGenerator[str]:
+        """Server-sent events for an incident, beginning with what changed since the event ``since``.
+
+        ``may_see``, whether the account may still see the incident, is asked at every heartbeat; without it the stream ends.
+        """
+        clock = asyncio.get_running_loop().time
+        with self._watching(incident, account, since) as watch:
             yield "retry: 2000\n\n"
             await self._resume(watch)
-            end = asyncio.get_running_loop().time() + LONGEST
-            while asyncio.get_running_loop().time() < end and not self._ended:
+            end, beat = clock() + LONGEST, clock() + self._heartbeat
+            while clock() < end and not self._ended:
+                if clock() >= beat:
+                    if not await may_see():
+                        return
+                    beat = clock() + self._heartbeat
+                    yield ": alive\n\n"
                 try:
-                    async with asyncio.timeout(HEARTBEAT):
+                    async with asyncio.timeout_at(beat):
                         await watch.woken.wait()
                 except TimeoutError:
-                    yield ": alive\n\n"
                     continue
                 watch.woken.clear()
                 names, watch.changed = list(watch.changed), {}
@@ -102,8 +125,8 @@ class Tail:
                     yield f"event: {name}\nid: {watch.seq}\ndata: {watch.seq}\n\n"
 
     @contextmanager
-    def _watching(self, incident: str, since: int) -> Iterator[_Watch]:
-        watch = _Watch(incident, since)
+    def _watching(self, incident: str, account: str, since: int) -> Iterator[_Watch]:
+        watch = _Watch(incident, account, since)
         self._watches[incident].add(watch)
         self._watched.set()
         try:
@@ -125,7 +148,7 @@ class Tail:
         # These have no sequence to resume from, so they may have changed.
         watch.note(("channel", "deliveries"), watch.seq)
         for seq, kind in kinds:
-            watch.note(CHANGES[kind], max(seq, watch.seq))
+            watch.note(_changed_by(kind), max(seq, watch.seq))
 
     async def _look(self) -> None:
         async with self._database.read() as session:
@@ -141,8 +164,12 @@ class Tail:
     def _tell(
         self, incident: str, before: tuple[int, str, str], mark: tuple[int, str, str], kinds: list[tuple[int, str]]
     ) -> None:
-        names = tuple(name for _, kind in kinds for name in CHANGES[kind])
+        names = tuple(name for _, kind in kinds for name in _changed_by(kind))
         names += ("channel",) if mark[1] != before[1] else ()
         names += ("deliveries",) if mark[2] != before[2] else ()
         for watch in self._watches.get(incident, ()):
             watch.note(names, mark[0])
+
+
+def _changed_by(kind: str) -> tuple[str, ...]:
+    return CHANGES.get(kind, ("timeline",))

@@ -1,7 +1,9 @@
 """What the notify worker does for a notice."""
 
-from collections.abc import Mapping
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -21,7 +23,19 @@ from workflows.contracts.notify import DeliveryOutcome, DeliveryRequest, NoticeI
 from workflows.domain.engagement import Evidence
 from workflows.domain.incident import IncidentState
 
+_BEAT: Final = 3.0
+"""Seconds between signs of life while a message is sent."""
 _DOUBT: Final = "An earlier attempt may have gone out as well."
+_DOUBT_TWICE: Final = "It may have arrived, once or twice; only a person should try again."
+
+
+class _Attempt(NamedTuple):
+    """One try of a delivery. ``after_doubt``: an earlier one may have gone out."""
+
+    organization: str
+    delivery: str
+    number: int
+    after_doubt: bool
 
 
 class NotifyActivities:
@@ -59,6 +73,7 @@ class NotifyActivities:
                     for channel in self._channels
                 ],
             )
+            await repository.unfold(session, notice.incident, notice.kind, notice.cause, notice.recipients)
             ids = await repository.pending(session, notice.incident, notice.kind, notice.cause, notice.recipients)
         return Planned(deliveries=tuple(ids))
 
@@ -75,39 +90,47 @@ class NotifyActivities:
                 return DeliveryOutcome(state=row.state)
             message = self._compose(due)
             channel = self._channels[ChannelName(row.channel)]
-            row.attempts, row.updated_at = row.attempts + 1, now()
+            row.state, row.attempts, row.updated_at = "pending", row.attempts + 1, now()
             if isinstance(channel, StoredChannel):
                 await _keep(session, row, channel, message)
             else:
-                doubt, row.in_doubt = row.in_doubt, not channel.idempotent
+                attempt = _Attempt(row.organization_id, row.id, row.attempts, row.in_doubt)
+                row.in_doubt = not channel.idempotent
         if not isinstance(channel, StoredChannel):
-            return await self._send(request, channel, message, doubt)
+            return await self._send(attempt, channel, message)
         if row.state == "pending":
             raise ApplicationError(row.reason or "", type="NotSent")
         return DeliveryOutcome(state=row.state)
 
-    async def _send(self, request: DeliveryRequest, channel: Channel, message: Outgoing, doubt: bool) -> DeliveryOutcome:
+    async def _send(self, attempt: _Attempt, channel: Channel, message: Outgoing) -> DeliveryOutcome:
+        doubt = attempt.after_doubt
         try:
-            provider_id = await channel.send(message)
+            async with _alive():
+                provider_id = await channel.send(message)
         except Rejected as error:
-            return await self._record(request, state="failed", reason=str(error), in_doubt=doubt)
+            return await self._record(attempt, state="failed", reason=str(error), in_doubt=doubt)
         except NotSent as error:
-            await self._record(request, state="pending", reason=str(error), in_doubt=doubt)
+            await self._record(attempt, state="pending", reason=str(error), in_doubt=doubt)
             raise ApplicationError(str(error), type="NotSent") from error
-        except Exception as error:
-            # Whether it went out is not known: the flag stays, and the ledger says so.
-            await self._record(
-                request, state="pending", reason=f"{type(error).__name__}: {error}", in_doubt=not channel.idempotent
-            )
+        except (Exception, asyncio.CancelledError) as error:
+            # Whether it went out is not known. Once more is right, but not for ever: a recipient gets two copies at the most.
+            reason = f"{type(error).__name__}: {error}"
+            if doubt and not channel.idempotent:
+                return await self._record(attempt, state="failed", reason=f"{_DOUBT_TWICE} {reason}", in_doubt=True)
+            await self._record(attempt, state="pending", reason=reason, in_doubt=not channel.idempotent)
             raise
-        reason = _DOUBT if doubt else None
         return await self._record(
-            request, state="sent", reason=reason, in_doubt=doubt, provider=channel.provider, provider_id=provider_id
+            attempt,
+            state="sent",
+            reason=_DOUBT if doubt else None,
+            in_doubt=doubt,
+            provider=channel.provider,
+            provider_id=provider_id,
         )
 
     async def _record(
         self,
-        request: DeliveryRequest,
+        attempt: _Attempt,
         *,
         state: str,
         reason: str | None,
@@ -115,9 +138,13 @@ class NotifyActivities:
         provider: str | None = None,
         provider_id: str | None = None,
     ) -> DeliveryOutcome:
-        async with self._database.write(request.organization) as session:
-            row = await session.get_one(Delivery, request.delivery)
-            row.state, row.reason, row.in_doubt, row.updated_at = state, reason, in_doubt, now()
+        """Write what came of an attempt, and answer the state then. One that ended late says no more than that it sent."""
+        async with self._database.write(attempt.organization) as session:
+            row = await session.get_one(Delivery, attempt.delivery, with_for_update=True)
+            late = row.attempts != attempt.number
+            if row.state == "sent" or (state != "sent" and (late or row.state != "pending")):
+                return DeliveryOutcome(state=row.state)
+            row.state, row.reason, row.in_doubt, row.updated_at = state, reason, in_doubt or late, now()
             if state == "sent":
                 row.provider, row.provider_id, row.sent_at = provider, provider_id, now()
         return DeliveryOutcome(state=state)
@@ -140,12 +167,29 @@ class NotifyActivities:
             incident=row.incident_id,
             delivery=row.id,
             recipient=row.recipient_id,
+            name=due.recipient.name,
             address=row.address,
             subject=rendered.subject,
             text=rendered.text,
             html=rendered.html,
             chat=rendered.chat,
         )
+
+
+@asynccontextmanager
+async def _alive() -> AsyncIterator[None]:
+    """Say every few seconds that this worker is at it: one that has died is noticed soon, however long a try may take."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(_BEAT)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 async def _keep(session: AsyncSession, row: Delivery, channel: StoredChannel, message: Outgoing) -> None:

@@ -1,7 +1,8 @@
 """Notices in words: what the templates need to know, and the message they make."""
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from services.kit.markdown import to_html
 from workflows.domain.engagement import Evidence
 from workflows.domain.events import ResourceKind
 from workflows.domain.incident import IncidentState
+from workflows.domain.text import tokens
 
 _NAMES = {
     ResourceKind.CHANNEL: "Channel",
@@ -18,6 +20,9 @@ _NAMES = {
     ResourceKind.DOCUMENT: "Investigation document",
     ResourceKind.TICKET: "Ticket",
 }
+
+_MEANS_SOMETHING: Final = re.compile(r"[\\`*_\[\]<>&~|]|^[#+=-]|(?<=\d)[.)](?=\s|$)")
+"""What could begin a link, an emphasis, a heading or a list."""
 
 
 class Facts(BaseModel):
@@ -42,6 +47,11 @@ class Rendered:
     chat: str
 
 
+def _literal(text: str) -> str:
+    """What people wrote, as one line of Markdown that reads just as they wrote it: Muster's own links are the only ones."""
+    return _MEANS_SOMETHING.sub(r"\\\g<0>", " ".join(text.split()))
+
+
 class Renderer:
     """Renders notices from ``templates/``. ``base_url`` is where links lead."""
 
@@ -49,7 +59,9 @@ class Renderer:
         self._base_url = base_url
         loader = PackageLoader("services.notify")
         self._plain = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701  (text, not HTML)
+        self._plain.filters["md"] = _literal
         self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+        self._plain.filters["words"] = self._html.filters["words"] = tokens
 
     def welcome(self, facts: Facts) -> Rendered:
         """The welcome of a new participant (N1)."""

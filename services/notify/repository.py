@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.desk.lookup import visible_to
 from services.kit.auth import Actor
+from services.kit.clock import now
 from services.notify.schemas import DeliveryQuery
 from services.store.contacts import Individual
 from services.store.deliveries import Delivery, InboxMessage
@@ -54,6 +55,18 @@ async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> No
     for first in range(0, len(intents), _CHUNK):
         statement = insert(Delivery).values(list(intents[first : first + _CHUNK])).on_conflict_do_nothing()
         await session.execute(statement)
+
+
+async def unfold(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> None:
+    """What was folded is wanted again: its recipients came back, or the incident did."""
+    statement = update(Delivery).where(
+        Delivery.incident_id == incident,
+        Delivery.kind == kind,
+        Delivery.cause == cause,
+        Delivery.recipient_id.in_(recipients),
+        Delivery.state == "folded",
+    )
+    await session.execute(statement.values(state="pending", reason=None, updated_at=now()))
 
 
 async def pending(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> list[str]:

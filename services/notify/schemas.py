@@ -37,13 +37,15 @@ class DeliveryView(BaseModel):
 
 
 class InboxMessageView(BaseModel):
-    """A message of the built-in inbox."""
+    """A message of the built-in inbox.
+
+    It shows what was sent and nothing of the incident as it is now, which its recipient may no longer see.
+    """
 
     id: str
     delivery: str
     incident: str
     incident_reference: str
-    incident_title: str
     recipient: RecipientView
     channel: str
     subject: str

@@ -137,7 +137,6 @@ def _message(row: InboxMessage, person: Individual, incident: Incident) -> Inbox
         delivery=row.delivery_id,
         incident=row.incident_id,
         incident_reference=f"INC-{incident.reference}",
-        incident_title=incident.title,
         recipient=RecipientView(id=row.recipient_id, name=person.name, address=row.address),
         channel=row.channel,
         subject=row.subject,

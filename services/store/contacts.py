@@ -26,7 +26,10 @@ class Individual(OrganizationRow, Base):
 
 
 class TermRow(OrganizationRow, Base):
-    """A term or phrase of an individual: as it was typed, and normalised for the indexed lookup."""
+    """A term or phrase of an individual: as it was typed, and normalised for the indexed lookup.
+
+    ``self_set``: the individual set it without being an administrator, so it opens no restricted incident.
+    """
 
     __tablename__ = "terms"
     __table_args__ = (
@@ -40,5 +43,6 @@ class TermRow(OrganizationRow, Base):
     phrase: Mapped[str] = mapped_column(String(400))
     normalised: Mapped[str] = mapped_column(String(800))
     words: Mapped[int]
+    self_set: Mapped[bool]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]

@@ -53,6 +53,8 @@ def _install(root: Path) -> None:
     except ImportError as error:
         raise AssetsUnavailable("There is no npm here. Next: uv sync --group assets") from error
     # No script of a package is run: nothing here needs one, and each is somebody else's code.
+    sys.stdout.write("Web assets: npm ci\n")
+    sys.stdout.flush()
     code = npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=root)
     if code != 0:
         raise AssetsUnavailable(
@@ -68,7 +70,7 @@ def main() -> int:
     except AssetsUnavailable as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"Web assets: {'fetched into' if fetched else 'ready in'} {VENDOR}\n")
+    sys.stdout.write(f"Web assets: {'fetched' if fetched else 'already there'}\n")
     return 0
 
 

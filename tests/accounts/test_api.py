@@ -1,10 +1,18 @@
 """Who is asking, and what the organization offers to choose from."""
 
-import pytest
+import asyncio
+from datetime import timedelta
 
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from services.kit.clock import now
+from services.store.organizations import Credential
 from tests.accounts.members import member
 from tests.kit.problems import problem
 from tests.support.running import Organization, RunningMuster
+from workflows.domain.policy import Role
 
 
 @pytest.mark.feature("O3")
@@ -16,6 +24,57 @@ async def test_me_is_who_the_token_stands_for(muster: RunningMuster, org: Organi
         assert me["organization"]["slug"] == org.slug
         assert (await org.api.delete(f"/individuals/{mia.individual}")).status_code == 204
         problem(await mia.api.get("/me"), 401, "not_signed_in")
+
+
+@pytest.mark.feature("O3", "E1")
+async def test_the_last_owner_cannot_lock_everyone_out(muster: RunningMuster, org: Organization) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    problem(await org.api.delete(f"/individuals/{me}"), 409, "last_owner")
+    problem(await org.api.patch(f"/individuals/{me}", json={"active": False}), 409, "last_owner")
+    assert (await org.patch(f"/individuals/{me}", {"name": "Olive"}))["active"]
+    async with member(muster, org, "Otto", Role.OWNER) as other:
+        assert (await org.api.delete(f"/individuals/{me}")).status_code == 204
+        problem(await other.api.delete(f"/individuals/{other.individual}"), 409, "last_owner")
+        link = await muster.muster.accounts.issue_link(org.slug)
+        async with httpx.AsyncClient(base_url=muster.base_url) as browser:
+            assert (await browser.get("/sign-in", params={"link": link})).headers["location"] == f"/{org.slug}"
+            assert (await other.api.get("/me")).json()["individual"]["name"] == "Otto"
+
+
+@pytest.mark.feature("O3")
+async def test_of_two_owners_who_deactivate_each_other_one_stays(muster: RunningMuster, org: Organization) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    async with member(muster, org, "Otto", Role.OWNER) as other:
+        answers = await asyncio.gather(org.api.delete(f"/individuals/{other.individual}"), other.api.delete(f"/individuals/{me}"))
+        statuses = [answer.status_code for answer in answers]
+        assert statuses.count(204) == 1
+        assert set(statuses) <= {204, 401, 409}
+
+
+@pytest.mark.feature("O3")
+async def test_signing_in_again_ends_the_session_before_and_forgets_what_expired(
+    muster: RunningMuster, org: Organization
+) -> None:
+    accounts, database = muster.muster.accounts, muster.muster.database
+    organization = (await org.get("/me"))["organization"]["id"]
+
+    async def credentials() -> list[Credential]:
+        async with database.read(organization) as session:
+            return list(await session.scalars(select(Credential).where(Credential.kind != "token")))
+
+    async with httpx.AsyncClient(base_url=muster.base_url) as browser:
+        await browser.get("/sign-in", params={"link": await accounts.issue_link(org.slug)})
+        first = browser.cookies["muster_session"]
+        await browser.get("/sign-in", params={"link": await accounts.issue_link(org.slug)})
+        assert browser.cookies["muster_session"] != first
+    assert [row.kind for row in await credentials()] == ["session"]
+    await accounts.issue_link(org.slug)
+    async with database.write(organization) as session:
+        await session.execute(
+            update(Credential).where(Credential.kind != "token").values(expires_at=now() - timedelta(seconds=1))
+        )
+    await accounts.issue_link(org.slug)
+    assert [row.kind for row in await credentials()] == ["link"]
 
 
 @pytest.mark.feature("L12")

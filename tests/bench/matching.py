@@ -10,11 +10,13 @@ from statistics import median
 from typing import Final
 
 from services.accounts.service import AccountsService
-from services.engagement.repository import find_matches
+from services.engagement.repository import find_terms
 from services.kit.clock import now
 from services.kit.database import Database, sqlite_url
 from services.store import schema
 from workflows.domain.attributes import MAX_DESCRIPTION, Attributes, Choice
+from workflows.domain.engagement import match
+from workflows.domain.events import Visibility
 
 TARGET: Final = 3.0
 """The most that a text of 200 words may take with the most terms, in times of what it takes with the fewest."""
@@ -74,8 +76,8 @@ def _fill(path: Path, terms: int) -> str:
             ),
         )
         connection.executemany(
-            "INSERT INTO terms (id, organization_id, individual_id, phrase, normalised, words, version, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+            "INSERT INTO terms (id, organization_id, individual_id, phrase, normalised, words, self_set, version, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, 1, ?)",
             (
                 (_id(number), organization, _id(number // PER_PERSON), phrase, phrase, phrase.count(" ") + 1, made)
                 for number, phrase in enumerate(_phrases(terms))
@@ -112,7 +114,7 @@ async def compare(folder: Path, sizes: tuple[int, ...], repeats: int) -> Times:
                 database, organization = prepared[size]
                 started = time.perf_counter()
                 async with database.read(organization) as session:
-                    found = await find_matches(session, texts[words])
+                    found = match(texts[words], await find_terms(session, texts[words], Visibility.PUBLIC))
                 taken[words, size].append(time.perf_counter() - started)
                 hits = sum(len(person.evidence) for person in found)
                 if hits != len(HITS):

@@ -76,6 +76,48 @@ async def test_commander_and_timeline(visitor: Visitor, tab: Tab) -> None:
     await expect(tab.page.get_by_label("Add to the timeline")).to_have_value("")
 
 
+@pytest.mark.feature("L11", "R3")
+async def test_what_is_half_typed_stays_until_enter_sends_it(visitor: Visitor, tab: Tab) -> None:
+    await visitor.org.report("Queue grows")
+    here = f"/{visitor.org.slug}/incidents/INC-1"
+    note, message = tab.page.get_by_label("Add to the timeline"), tab.page.get_by_label("Message to the channel")
+    await tab.open(here)
+    await note.press_sequentially("half a note")
+    await tab.page.get_by_role("button", name="Move to Fixing").click()
+    await expect(tab.page.locator("#incident-head [aria-current=step]")).to_contain_text("Fixing")
+    await expect(note).to_have_value("half a note")
+    await tab.page.get_by_role("link", name="Channel", exact=True).first.click()
+    await expect(message).to_have_value("")
+    await message.press_sequentially("half a message")
+    await tab.page.get_by_role("link", name="Timeline", exact=True).click()
+    await note.press("Shift+Enter")
+    await note.press_sequentially("and the rest")
+    await note.press("Enter")
+    await expect(tab.page.locator("#timeline li[id^=entry-]").first).to_contain_text("and the rest")
+    await expect(note).to_have_value("")
+    await tab.open(f"{here}?tab=channel")
+    await expect(message).to_have_value("half a message")
+    await tab.open(here)
+    await expect(note).to_have_value("")
+
+
+@pytest.mark.feature("E9")
+async def test_the_menu_of_the_last_person_opens_where_there_is_room(visitor: Visitor) -> None:
+    for number in range(12):
+        await visitor.org.individual(f"Person {number:02}", "queue")
+    await visitor.org.report("Queue grows")
+    tab = await visitor.tab(viewport={"width": 1360, "height": 800})
+    await tab.open(f"/{visitor.org.slug}/incidents/INC-1")
+    last = tab.page.locator("#people details.more").last
+    await expect(tab.page.locator("#people details.more")).to_have_count(13)
+    await last.scroll_into_view_if_needed()
+    await last.locator("summary").click()
+    panel = last.locator(".menu-panel")
+    await expect(panel).to_be_in_viewport(ratio=1)
+    step = tab.page.locator("#incident-head [aria-current=step]")
+    assert await step.evaluate("(step) => step.clientHeight < 2 * parseFloat(getComputedStyle(step).lineHeight)")
+
+
 @pytest.mark.feature("E6")
 async def test_why_someone_is_here_or_not(visitor: Visitor, tab: Tab) -> None:
     await visitor.org.individual("Kai Okafor", "queue")

@@ -38,6 +38,7 @@ async def test_a_contact_that_cannot_be_is_refused(org: Organization) -> None:
         ({"name": "a\x00b"}, "name"),
         ({"terms": ["--"]}, "terms.0"),
         ({"terms": ["x" * 201]}, "terms.0"),
+        ({"terms": ["㌖" * 200]}, "terms.0"),  # each is six characters written out
         ({"terms": [f"t{n}" for n in range(201)]}, "terms"),
         ({"terms": [1]}, "terms.0"),
         ({"active": "perhaps"}, "active"),

@@ -15,6 +15,7 @@ from services.kit.database import Database
 from services.kit.settings import Settings
 from services.kit.temporal import Target, connect, register_search_attributes
 from services.store import outbox
+from services.store.incidents import Incident
 from services.store.outbox import OutboxRow
 from tests.kit.problems import problem
 from tests.store.rows import fill
@@ -95,3 +96,24 @@ async def test_an_errand_that_cannot_be_read_does_not_stop_the_others(database: 
         row = (await session.scalars(select(OutboxRow))).one()
     assert row.last_error
     assert row.next_at > now()
+
+
+@pytest.mark.feature("R4")
+async def test_whatever_is_wrong_with_one_errand_the_relay_goes_on(database: Database, namespace: Target) -> None:
+    made = await fill(database, "a")
+    async with database.write() as session:
+        await session.execute(update(OutboxRow).values(errand="start"), execution_options=outbox.EVERY)
+    async with database.write("a") as session:
+        (await session.get_one(Incident, made[Incident].id)).state = {"version": {}}
+    relay = Relay(database, IncidentGateway(await connect(namespace)))
+    running = asyncio.create_task(relay.run())
+    async with asyncio.timeout(PATIENCE):
+        while not await _was_put_off(database):
+            await asyncio.sleep(0.05)
+    assert not running.done()
+    running.cancel()
+
+
+async def _was_put_off(database: Database) -> bool:
+    async with database.read("a") as session:
+        return bool((await session.scalars(select(OutboxRow))).one().last_error)

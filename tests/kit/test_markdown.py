@@ -1,6 +1,7 @@
 """Markdown that people wrote becomes harmless HTML."""
 
 import re
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -59,3 +60,20 @@ def test_what_people_need_stays() -> None:
     for part in ("<strong>bold</strong>", "<em>soft</em>", "<code>code</code>", "<li>one</li>", "line<br>"):
         assert part in html
     assert '<a href="https://example.org/a?b=c" rel="noopener noreferrer">link</a>' in html
+
+
+@pytest.mark.feature("L10")
+@pytest.mark.parametrize(
+    "text",
+    ["[a" * 6000 + "](b)" * 2000, ">" * 100 + "a\n" + "b\n" * 9000, "[" * 299 + "*" * 19_000, "|a|b\n|-|-\n" + "|\n" * 9000],
+)
+def test_what_would_take_long_is_shown_as_it_is(text: str) -> None:
+    html = to_html(text)
+    harmless(html)
+    shown = re.sub(r"</?p>|<br>", "", html)
+    assert unescape(shown) == text
+
+
+def test_a_long_description_is_still_rendered() -> None:
+    text = "".join(f"- **{n}**: see [the page](https://example.org/{n}) of that\n" for n in range(60))
+    assert to_html(text).count("<a href") == 60

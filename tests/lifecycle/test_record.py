@@ -53,9 +53,9 @@ async def test_a_record_is_verified_offline(org: Organization, tmp_path: Path) -
         ("the first removed", record | {"events": without(1)}, 1, "event 1 is missing"),
         ("two swapped", record | {"events": [*record["events"][1::-1], *record["events"][2:]]}, 1, "missing"),
         ("none left", record | {"events": []}, 1, "no event"),
-        ("no record", {"hello": "world"}, 2, "not a record"),
-        ("a bad salt", record | {"events": altered(salt="not hexadecimal")}, 2, "not a record"),
-        ("a bad hash", record | {"events": altered(hash="xyz")}, 2, "not a record"),
+        ("no record", {"hello": "world"}, 2, "is not a Muster record: "),
+        ("a bad salt", record | {"events": altered(salt="not hexadecimal")}, 2, "is not a Muster record: "),
+        ("a bad hash", record | {"events": altered(hash="xyz")}, 2, "is not a Muster record: "),
     ]
     files = [tmp_path / name.replace(" ", "-") for name, *_ in cases]
     for file, (_, content, _, _) in zip(files, cases, strict=True):

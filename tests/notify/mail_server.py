@@ -23,17 +23,31 @@ def free_port() -> int:
 class MailServer:
     """Takes mail on one port, when it is up.
 
-    ``refuse`` is answered to a recipient; ``drop_next`` mails are taken, and then the connection is cut before the answer.
+    ``refuse`` is answered to a recipient; ``cut_early`` connections are cut at the recipient; ``drop_next`` mails are taken, and
+    then the connection is cut before the answer; ``stall`` is the command ("RCPT", "DATA") that is never answered.
     """
 
     port: int = field(default_factory=free_port)
     mails: list[EmailMessage] = field(default_factory=list)
     refuse: str | None = None
+    cut_early: int = 0
     drop_next: int = 0
+    stall: str | None = None
+    stalled: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
 
-    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:  # noqa: N802
+    async def _stall(self, command: str) -> None:
+        if self.stall == command:
+            self.stalled.set()
+            await asyncio.Event().wait()
+
+    async def handle_RCPT(self, server: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:  # noqa: N802
         """aiosmtpd's hook."""
+        await self._stall("RCPT")
+        if self.cut_early > 0:
+            self.cut_early -= 1
+            assert isinstance(server.transport, asyncio.Transport)
+            server.transport.abort()
         if self.refuse is not None:
             return self.refuse
         envelope.rcpt_tos.append(address)
@@ -44,6 +58,7 @@ class MailServer:
         assert isinstance(envelope.content, bytes)
         mail: Any = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append(mail)
+        await self._stall("DATA")
         if self.drop_next > 0:
             self.drop_next -= 1
             assert isinstance(server.transport, asyncio.Transport)
@@ -63,7 +78,7 @@ class MailServer:
 
     def to(self, address: str) -> list[EmailMessage]:
         """What came for an address."""
-        return [mail for mail in self.mails if mail["To"] == address]
+        return [mail for mail in self.mails if [each.addr_spec for each in mail["To"].addresses] == [address]]
 
 
 @asynccontextmanager

@@ -158,6 +158,49 @@ async def test_a_mail_in_doubt_is_sent_again_under_its_name_and_shown(org: Organ
 
 
 @pytest.mark.feature("N6")
+async def test_a_mail_twice_in_doubt_is_left_to_a_person(org: Organization, mail: MailServer) -> None:
+    ana = await org.individual("Ana", "twice")
+    await org.report("Without any of it", commander=(await org.get("/me"))["individual"]["id"])
+    await org.until(lambda: org.all_sent("INC-1"))
+    mail.drop_next = 2
+    await org.patch("/incidents/INC-1", {"title": "In doubt twice"})
+    await org.until(partial(is_, org, ana, state="failed"))
+    failed = await delivery(org, ana)
+    assert failed is not None
+    assert (failed["in_doubt"], failed["attempts"]) == (True, 2)
+    assert "may have arrived" in failed["reason"]
+    assert len(mail.to(ana["email"])) == 2
+    assert (await org.api.post(f"/deliveries/{failed['id']}/retry")).status_code == 202
+    await org.until(partial(is_, org, ana, state="sent", attempts=3, in_doubt=True))
+
+
+@pytest.mark.feature("N6")
+async def test_a_connection_lost_before_the_mail_leaves_no_doubt(org: Organization, mail: MailServer) -> None:
+    mail.cut_early = 2
+    ana = await org.individual("Ana", "early")
+    await org.report("Cut early", commander=(await org.get("/me"))["individual"]["id"])
+    await org.until(partial(is_, org, ana, state="sent"))
+    sent = await delivery(org, ana)
+    assert sent is not None
+    assert sent["in_doubt"] is False
+    assert len(mail.to(ana["email"])) == 1
+
+
+@pytest.mark.feature("N1", "N6", "N7")
+async def test_who_missed_the_welcome_gets_it_when_the_incident_is_reopened(org: Organization, mail: MailServer) -> None:
+    await mail.down()
+    ana = await org.individual("Ana", "again")
+    await org.report("Again")
+    await org.until(partial(_has_reason, org, ana))
+    await org.post("/incidents/INC-1/transitions", {"to": "closed"})
+    await mail.up()
+    await org.until(partial(is_, org, ana, state="folded"))
+    await org.post("/incidents/INC-1/transitions", {"to": "investigating"})
+    await org.until(partial(is_, org, ana, state="sent"))
+    assert len(mail.to(ana["email"])) == 1
+
+
+@pytest.mark.feature("N6")
 async def test_an_address_the_server_cannot_take_has_failed(org: Organization, mail: MailServer) -> None:
     ana = await org.post("/individuals", {"name": "Ana", "email": "änä@example.org", "terms": ["unicode"]})
     await org.report("Unicode")

@@ -67,6 +67,7 @@ class Case:
     incident: str
     events: list[Event]
     terms: list[Term] = field(default_factory=list)
+    people_a_page: int = 1_000
     evaluations: list[engagement.EvaluationRequest] = field(default_factory=list)
     resources: list[ResourceKind] = field(default_factory=list)
     notices: list[notify.NoticeInput] = field(default_factory=list)
@@ -212,8 +213,10 @@ class Doubles:
         case.evaluations.append(request)
         await case.on_evaluate(request)
         known = case.state.participants
-        found = match(request.attributes, case.terms)
-        return engagement.Evaluation(matches=tuple(person for person in found if person.individual not in known))
+        found = [person for person in match(request.attributes, case.terms) if person.individual not in known]
+        found = [person for person in found if person.individual > (request.after or "")]
+        page = found[: case.people_a_page]
+        return engagement.Evaluation(matches=tuple(page), after=page[-1].individual if len(page) < len(found) else None)
 
     @activity.defn(name="notify.plan")
     async def plan(self, notice: notify.NoticeInput) -> notify.Planned:

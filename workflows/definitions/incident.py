@@ -55,6 +55,8 @@ class IncidentWorkflow:
         while not self.state.over:
             await self._respond()
             await self._close()
+            # Reopened: who was left out because the incident had ended is welcomed after all.
+            self.welcomed_seq = 0
 
     # ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,23 +188,36 @@ class IncidentWorkflow:
 
     async def _evaluate(self) -> None:
         """Find whom the present attributes engage, and add them (E4). Changes that come meanwhile lead to one more look."""
-        seq = self.state.attributes_seq
+        seq, page = self.state.attributes_seq, 0
         request = engagement.EvaluationRequest(
             organization=self.state.organization,
             incident=self.state.id,
             attributes=self.state.attributes,
             attributes_seq=seq,
+            visibility=self.state.visibility,
         )
+        while True:
+            found = await self._look_patiently(request)
+            if request.visibility is not self.state.visibility:
+                # It may have been restricted meanwhile: what was found does not hold.
+                request = request.model_copy(update={"visibility": self.state.visibility})
+                continue
+            await self.mailbox.apply(ask.Engage(command_id=f"engage:{seq}:{page}", matches=found.matches))
+            if found.after is None:
+                break
+            page += 1
+            request = request.model_copy(update={"after": found.after, "found": request.found + len(found.matches)})
+        self.evaluation_is_late = False
+        self.evaluated_seq = seq
+
+    async def _look_patiently(self, request: engagement.EvaluationRequest) -> engagement.Evaluation:
         try:
-            found = await self._look(request, _FIRST_LOOK)
+            return await self._look(request, _FIRST_LOOK)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             self.evaluation_is_late = True
-            found = await self._look(request, None)
-        self.evaluation_is_late = False
-        await self.mailbox.apply(ask.Engage(command_id=f"engage:{seq}", matches=found.matches))
-        self.evaluated_seq = seq
+            return await self._look(request, None)
 
     async def _look(self, request: engagement.EvaluationRequest, patience: timedelta | None) -> engagement.Evaluation:
         return await workflow.execute_activity(
@@ -237,14 +252,14 @@ class IncidentWorkflow:
         self.welcomed_seq = wave
 
     async def _start(self, notice: notify.NoticeInput, wave: int) -> None:
-        # A wave may have been handed over before the state was rebuilt from the log.
+        # The same wave may be under way still; one that ended is made again after a reopening, for those it had to leave out.
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(
                 notify.WORKFLOW,
                 notice,
                 id=notify.workflow_id(notice, str(wave)),
                 task_queue=queues.NOTIFY,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 static_summary=f"Welcome {len(notice.recipients)} to INC-{self.state.reference}",
             )

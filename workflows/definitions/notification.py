@@ -20,6 +20,13 @@ BATCH: Final = 200
 _PATIENT: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
 _BRIEF: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
 """For as long as this a delivery holds its place in the window; then it makes way for those by other providers."""
+_ROUND: Final = RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(seconds=60), maximum_attempts=5)
+"""For as long as this a late delivery is tried while others wait behind it; then it goes to the end of the queue."""
+_TRY: Final = timedelta(seconds=60)
+"""For one delivery: more than any channel takes, so that its attempt always ends with an entry in the ledger."""
+
+_SILENCE: Final = timedelta(seconds=10)
+"""For how long a worker that makes a delivery may say nothing before another one takes over."""
 
 
 @workflow.defn(name=notify.WORKFLOW)
@@ -50,8 +57,10 @@ class NotificationWorkflow:
         late = notice.late + tuple(each for each, done in zip(tried, made, strict=True) if not done)
         rest = deliveries[BATCH:]
         if not rest:
-            await asyncio.gather(*(self._deliver(notice, each, _PATIENT) for each in late[:BATCH]))
-            late = late[BATCH:]
+            first, behind = late[:BATCH], late[BATCH:]
+            tries = _ROUND if behind else _PATIENT
+            made = await asyncio.gather(*(self._deliver(notice, each, tries) for each in first))
+            late = behind + tuple(each for each, done in zip(first, made, strict=True) if not done)
         if rest or late:
             workflow.continue_as_new(notice.model_copy(update={"recipients": (), "deliveries": rest, "late": late}))
 
@@ -66,7 +75,8 @@ class NotificationWorkflow:
                 notify.deliver,
                 notify.DeliveryRequest(organization=notice.organization, delivery=delivery, retry=notice.retry),
                 task_queue=queues.NOTIFY,
-                start_to_close_timeout=timedelta(seconds=20),
+                start_to_close_timeout=_TRY,
+                heartbeat_timeout=_SILENCE,
                 retry_policy=tries,
             )
         except ActivityError as error:

@@ -35,7 +35,7 @@ Trimmed = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidato
 Title = Annotated[Trimmed, AfterValidator(_one_line), StringConstraints(min_length=1, max_length=MAX_TITLE)]
 Description = Annotated[Text, StringConstraints(max_length=MAX_DESCRIPTION)]
 Tag = Annotated[Trimmed, StringConstraints(min_length=1, max_length=MAX_TAG)]
-Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS, fail_fast=True), AfterValidator(_distinct)]
 
 
 class Choice(Value):

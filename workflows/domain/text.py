@@ -14,7 +14,14 @@ import regex
 MAX_PHRASE_WORDS: Final = 8
 """The longest phrase that can be a term, in words."""
 
+_MAX_MARKS: Final = 30
+"""As many marks as any language puts on a letter (the limit of Unicode's stream-safe text); sorting thousands takes seconds."""
+
 _CLUSTER = regex.compile(r"\X")
+# The last two are letters that turn into marks.
+_EXCESS = regex.compile(rf"([\p{{M}}ﾞﾟ]{{{_MAX_MARKS}}})[\p{{M}}ﾞﾟ]+")
+# The letters of flags are symbols, never part of a word; a long row of them is very slow to take apart into clusters.
+_FLAGS: Final = dict.fromkeys(range(0x1F1E6, 0x1F200), " ")
 # Underscore is punctuation to people ("credential_leak"), although \w takes it for a letter. And a word does not begin with
 # a mark: the accents that people use as quotes (´leak´) come apart into a space and a mark.
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*")
@@ -44,13 +51,13 @@ def tokens(text: str) -> list[Token]:
         return [Token(found.group(), found.start(), found.end()) for found in _WORD.finditer(text.lower())]
     folded: list[str] = []
     origin: list[tuple[int, int]] = []
-    for cluster in _CLUSTER.finditer(text):
+    for cluster in _CLUSTER.finditer(text.translate(_FLAGS)):
         plain = _fold(cluster.group())
         folded.append(plain)
         origin.extend([cluster.span()] * len(plain))
     return [
         # Again, since what an invisible character kept apart is together now.
-        Token(unicodedata.normalize("NFKC", found.group()), origin[found.start()][0], origin[found.end() - 1][1])
+        Token(_compose(found.group()), origin[found.start()][0], origin[found.end() - 1][1])
         for found in _WORD.finditer("".join(folded))
     ]
 
@@ -78,4 +85,8 @@ def phrases(text: str, longest: int) -> Iterator[Phrase]:
 
 def _fold(cluster: str) -> str:
     visible = _INVISIBLE.sub("", cluster)
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
+    return _compose(_compose(visible).casefold())
+
+
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFKC", _EXCESS.sub(r"\1", text))

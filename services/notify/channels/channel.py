@@ -16,12 +16,16 @@ class ChannelName(StrEnum):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One rendered message. ``delivery`` names it for ever: a channel that can, uses it to send only once."""
+    """One rendered message. ``delivery`` names it for ever: a channel that can, uses it to send only once.
+
+    ``recipient`` is the individual's id; ``name`` and ``address`` are what mail is addressed to.
+    """
 
     organization: str
     incident: str
     delivery: str
     recipient: str
+    name: str
     address: str
     subject: str
     text: str

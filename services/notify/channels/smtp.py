@@ -36,8 +36,8 @@ class SmtpChannel:
         """See ``Channel``."""
         international = not (message.address + self._sender).isascii()
         try:
-            mail = self._compose(message, policy.SMTP.clone(cte_type="7bit", utf8=international))
-            content = mail.as_bytes()
+            mail = self._compose(message)
+            content = mail.as_bytes(policy=policy.SMTP.clone(cte_type="7bit", utf8=international))
         except ValueError as error:
             raise Rejected(f"there is no mail to this name and address: {error}") from error
         client = aiosmtplib.SMTP(
@@ -70,18 +70,18 @@ class SmtpChannel:
                 await client.rcpt(address, encoding=encoding)
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused) as refused:
             raise _refusal(refused) from refused
-        except ValueError as error:
-            raise Rejected(f"the mail server cannot be given this address: {error}") from error
         except asyncio.CancelledError as error:
             raise NotSent("the worker stopped before the mail was handed over") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise NotSent(f"the mail server does not take connections: {str(error) or 'it is too slow'}") from error
+        except ValueError as error:
+            raise Rejected(f"the mail server cannot be given this address: {error}") from error
 
-    def _compose(self, message: Outgoing, form: policy.EmailPolicy) -> EmailMessage:
+    def _compose(self, message: Outgoing) -> EmailMessage:
         if "=?" in message.address:
             raise ValueError("an encoded word could decode to another address")
         local, _, domain = message.address.rpartition("@")
-        mail = EmailMessage(policy=form)
+        mail = EmailMessage()
         mail["From"] = self._settings.sender
         mail["To"] = Address(display_name=message.name, username=local, domain=domain)
         mail["Subject"] = message.subject
@@ -104,7 +104,7 @@ async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> None:
             raise
         raise _refusal(refused) from refused
     except TimeoutError as error:
-        raise TimeoutError("the mail server took the mail and did not answer in time") from error
+        raise TimeoutError("the mail server was sent the mail and did not answer in time") from error
 
 
 def _refusal(refused: aiosmtplib.SMTPResponseException) -> Exception:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from services.engagement import contacts
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermsBody
 from services.kit.auth import Actor, CurrentActor
+from services.kit.conditions import number
 from services.kit.errors import Invalid, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
@@ -62,7 +63,7 @@ async def change(session: CurrentSession, actor: CurrentActor, individual: str, 
     try:
         changes = IndividualChanges.model_validate({name: form[name] for name in ("name", "email", "active")})
         terms = TermsBody(terms=split(form["terms"], "\n")).terms
-        known = int(version) if version.isascii() and version.isdigit() else None
+        known = number(version)
         await contacts.change_individual(session, actor, individual, changes, known)
         await contacts.put_terms(session, actor, individual, terms)
     except (ValidationError, Invalid) as error:

@@ -32,7 +32,7 @@ async def report_somewhere(request: Request, services: AllServices) -> Response:
 async def sign_in(request: Request, services: AllServices, link: str | None = None, signed_out: bool = False) -> Response:
     """Spend a one-time link, or say how to get one."""
     if link is not None:
-        return await _spend(services, link)
+        return await _spend(request, services, link)
     actor = await services.accounts.signed_in(request)
     if actor is not None:
         return RedirectResponse(f"/{actor.slug}", 303)
@@ -57,8 +57,8 @@ async def sign_in_here(org: str) -> Response:
     return render("pages/sign_in.html", {"problem": None})
 
 
-async def _spend(services: AllServices, link: str) -> Response:
-    spent = await services.accounts.sign_in_by_link(link)
+async def _spend(request: Request, services: AllServices, link: str) -> Response:
+    spent = await services.accounts.sign_in_by_link(request, link)
     if spent is None:
         return render("pages/sign_in.html", {"problem": "link"}, 401)
     session, slug = spent

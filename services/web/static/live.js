@@ -73,6 +73,7 @@ window.htmx?.registerExtension("muster", {
   // What the reader opened stays open, and a form on its way is not changed under the finger.
   htmx_before_morph_attr: (element, { attrName }) =>
     !(element.tagName === "DETAILS" && attrName === "open") &&
+    !(element.matches(".menu[open] > .menu-panel") && attrName === "class") &&
     !(element.name === "command_id" && doubtful.has(element.form)),
   htmx_before_morph_node: (element) => !(element.tagName === "FORM" && inFlight(element)),
 });

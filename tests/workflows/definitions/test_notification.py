@@ -1,6 +1,7 @@
 """One notice: a bounded window, deliveries that fail by themselves, and as many recipients as there are."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.support.workflows import Case, World, new_command
 from workflows.contracts import notify
-from workflows.definitions.notification import WINDOW
+from workflows.definitions.notification import BATCH, WINDOW
 from workflows.domain.commands import ChangeStatus
 
 pytestmark = pytest.mark.feature("N1")
@@ -73,6 +74,24 @@ async def test_a_channel_that_is_away_does_not_hold_up_the_other(world: World) -
     away = False
     await handle.result()
     assert len(case.delivered) == 2 * (WINDOW + 5)
+    assert set(case.delivered.values()) == {1}
+
+
+@pytest.mark.feature("N7")
+async def test_those_behind_hopeless_ones_are_made(world: World) -> None:
+    case = world.case()
+    hopeless, away = {f"p{number:03}/email" for number in range(BATCH)}, True
+
+    async def fail(request: notify.DeliveryRequest) -> None:
+        all_by_chat = len(case.delivered) >= BATCH + 5
+        if away and (request.delivery in hopeless or (request.delivery.endswith("/email") and not all_by_chat)):
+            raise ApplicationError("away", next_retry_delay=timedelta(milliseconds=1))
+
+    case.on_deliver = fail
+    handle = await send(case, BATCH + 5)
+    await case.until(lambda: len(case.delivered) == BATCH + 10)
+    away = False
+    await handle.result()
     assert set(case.delivered.values()) == {1}
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.domain.attributes import Attributes, Choice
-from workflows.domain.engagement import Term, candidates, match
+from workflows.domain.engagement import MAX_EVIDENCE, MAX_QUOTE, Term, candidates, match
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise, phrases, tokens
 
 pytestmark = pytest.mark.feature("E2")
@@ -196,6 +196,35 @@ def test_the_evidence_is_the_first_place_in_each_attribute() -> None:
     (piece,) = [piece for piece in found.evidence if piece.attribute == "description"]
     assert (piece.start, piece.end) == (9, 25)
     assert (piece.id, piece.version) == ("t:lena:credential leak", 3)
+
+
+@pytest.mark.feature("E6")
+def test_evidence_is_bounded_however_much_matches() -> None:
+    words = [f"w{number}" for number in range(30)]
+    about = attributes("x", "w0" + "!" * 5_000 + " ".join(words[1:]))
+    (found,) = match(about, [term(word) for word in words] + [term("w0 w1")])
+    assert len(found.evidence) == MAX_EVIDENCE
+    (long,) = [piece for piece in found.evidence if piece.id == "t:lena:w0 w1"]
+    assert (long.start, long.end) == (0, 5_004)
+    assert long.text == "w0" + "!" * (MAX_QUOTE - 2)
+
+
+def test_a_word_said_ten_thousand_times_is_looked_at_once() -> None:
+    found = match(attributes(description="leak " * 4_000), [term("leak", f"p{number:04}") for number in range(2_000)])
+    assert [len(person.evidence) for person in found] == [1] * 2_000
+    assert {piece.start for person in found for piece in person.evidence} == {0}
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0301\u0334", "\u0334\uff9e", "\u0344", "\u0301\u200b", "\u0301\u200d"])
+def test_thousands_of_marks_on_a_letter_are_as_good_as_enough(mark: str) -> None:
+    absurd = "a" + mark * (19_990 // len(mark))
+    assert [token.text for token in tokens(absurd)] == [token.text for token in tokens("a" + mark * 60)]
+    assert engages("leak", f"{absurd} leak")
+
+
+def test_a_row_of_flags_parts_words_and_hides_none() -> None:
+    assert engages("big leak", "big" + "\U0001f1e6" * 19_990 + "leak")
+    assert [token.text for token in tokens("big🇩🇪leak")] == ["big", "leak"]
 
 
 def test_settings_names_count_as_text() -> None:

@@ -126,6 +126,7 @@ def upgrade() -> None:
     sa.Column('phrase', sa.String(length=400), nullable=False),
     sa.Column('normalised', sa.String(length=800), nullable=False),
     sa.Column('words', sa.Integer(), nullable=False),
+    sa.Column('self_set', sa.Boolean(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
