@@ -85,7 +85,7 @@ class IncidentGateway:
                     id=workflow_id(state.id),
                     task_queue=queues.LIFECYCLE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     static_summary=summary(state),
                     search_attributes=search_attributes.typed(search_attributes.of(state)),
                     rpc_timeout=timedelta(seconds=self._patience),

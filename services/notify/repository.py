@@ -18,8 +18,6 @@ from services.store.incidents import Incident, ParticipantRow
 from services.store.organizations import Organization
 from workflows.domain.policy import Action, Subject, allowed
 
-_CHUNK = 500
-
 
 class Due(NamedTuple):
     """A delivery, with what has to be known to make it."""
@@ -51,10 +49,11 @@ _DUE = (
 
 async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> None:
     """Write intents; one that is there already stays as it is."""
+    if not intents:
+        return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    for first in range(0, len(intents), _CHUNK):
-        statement = insert(Delivery).values(list(intents[first : first + _CHUNK])).on_conflict_do_nothing()
-        await session.execute(statement)
+    # One row a parameter set: a statement that holds all the rows would be compiled anew for each number of them.
+    await session.execute(insert(Delivery).on_conflict_do_nothing(), list(intents))
 
 
 async def unfold(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> None:
