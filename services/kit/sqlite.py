@@ -61,6 +61,11 @@ class Connection(aiosqlite.Connection):
         """A cursor, without asking the thread for it."""
         return Cursor(self)
 
+    async def rollback(self) -> None:
+        """Undo what was not committed. The pool asks for it whenever a connection comes back, mostly with nothing to undo."""
+        if self.in_transaction:
+            await super().rollback()
+
     async def visit(self, work: Callable[[], None]) -> None:
         """Do something in the connection's thread."""
         await self._execute(work)  # type: ignore[no-untyped-call]
