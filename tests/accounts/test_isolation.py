@@ -42,6 +42,7 @@ async def test_no_route_serves_another_organization(muster: RunningMuster, org: 
     other = await muster.organization()
     incident = await other.report("Theirs")
     person = await other.individual("Tess", "theirs")
+    await other.until(lambda: other.all_sent(incident["id"]))
     delivery = (await other.deliveries(incident["id"]))[0]["id"]
     ids = {"incident": incident["id"], "individual": person["id"], "delivery": delivery, "kind": "channel"}
     all_routes = await routes(muster, org)

@@ -1,6 +1,7 @@
 """The project's own sources, as the guards of the layout read them."""
 
 import ast
+import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,12 @@ def modules(*folders: str) -> list[Path]:
 @cache
 def tree(path: Path) -> ast.Module:
     """A module's syntax tree."""
-    return ast.parse(path.read_text(), str(path))
+    # A collection that runs while a tree is built can fail the building (python/cpython#106905, until 3.11.8).
+    gc.disable()
+    try:
+        return ast.parse(path.read_text(), str(path))
+    finally:
+        gc.enable()
 
 
 def name_of(path: Path) -> str:
