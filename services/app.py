@@ -13,7 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
 from services.accounts import api as accounts_api
+from services.accounts.oidc import OpenIDConnect
+from services.accounts.organizations import Organizations
+from services.accounts.providers import Providers
+from services.accounts.recovery import Recovery
 from services.accounts.service import AccountsService
+from services.accounts.sign_in_provider import SignInProvider
 from services.chat.builtin import BuiltinChannel
 from services.desk.commands import Desk
 from services.desk.views import Viewer
@@ -71,6 +76,10 @@ class Muster:
     relay: Relay
     tail: Tail
     accounts: AccountsService
+    organizations: Organizations
+    recovery: Recovery
+    oidc: OpenIDConnect
+    sign_in_provider: SignInProvider
     intake: IntakeService
     engagement: EngagementService
     lifecycle: LifecycleService
@@ -87,19 +96,20 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
     platform = BuiltinChannel(database)
     relay = Relay(database, gateway)
     tail = Tail(database)
-    providers: dict[ResourceKind, ResourceProvider] = {ResourceKind.CHANNEL: ChannelProvider(platform, settings.base_url)}
-    if template := LifecycleServiceSettings().call_url_template:
-        providers[ResourceKind.CALL] = CallProvider(template)
-    smtp = SmtpSettings()
-    channels: dict[ChannelName, Channel | StoredChannel] = {
-        ChannelName.EMAIL: SmtpChannel(smtp) if smtp.host else InboxChannel(),
-        ChannelName.CHAT: ChatChannel(),
-    }
-    lifecycle = LifecycleActivities(database, gateway, providers)
+    lifecycle = LifecycleActivities(database, gateway, _resources(platform, settings.base_url))
     engagement = EngagementActivities(database)
-    notify = NotifyActivities(database, Renderer(settings.base_url), channels)
+    notify = NotifyActivities(database, Renderer(settings.base_url), _channels())
     services = (
-        Service("accounts", [accounts_api.router]),
+        Service(
+            "accounts",
+            [
+                accounts_api.router,
+                accounts_api.administered,
+                accounts_api.api_tokens,
+                accounts_api.audit_log,
+                accounts_api.sign_in_provider,
+            ],
+        ),
         Service("intake", [intake_api.reports, intake_api.router], lifespan=lambda: _running(relay.run)),
         Service(
             "engagement",
@@ -109,7 +119,7 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
         ),
         Service(
             "lifecycle",
-            [lifecycle_api.router, lifecycle_api.commands],
+            [lifecycle_api.router, lifecycle_api.exports, lifecycle_api.commands],
             queues.LIFECYCLE,
             workflows=[IncidentWorkflow],
             activities=[lifecycle.append_events, lifecycle.open_resource, lifecycle.hand_over_merged],
@@ -124,6 +134,9 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
         ),
         Service("web", pages.ROUTERS),
     )
+    accounts = AccountsService(database, secure=settings.is_secure)
+    known = Providers()
+    oidc = OpenIDConnect(database, accounts, known, settings.base_url)
     return Muster(
         settings=settings,
         database=database,
@@ -131,13 +144,31 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
         target=target,
         relay=relay,
         tail=tail,
-        accounts=AccountsService(database),
+        accounts=accounts,
+        organizations=Organizations(database),
+        recovery=Recovery(database, accounts),
+        oidc=oidc,
+        sign_in_provider=SignInProvider(database, known, oidc),
         intake=IntakeService(viewer, relay.wake),
         engagement=EngagementService(database, desk),
         lifecycle=LifecycleService(database, desk, viewer, platform),
         notify=NotifyService(gateway),
         services={service.name: service for service in services},
     )
+
+
+def _resources(platform: BuiltinChannel, base_url: str) -> dict[ResourceKind, ResourceProvider]:
+    """What makes an incident's resources."""
+    made: dict[ResourceKind, ResourceProvider] = {ResourceKind.CHANNEL: ChannelProvider(platform, base_url)}
+    if template := LifecycleServiceSettings().call_url_template:
+        made[ResourceKind.CALL] = CallProvider(template)
+    return made
+
+
+def _channels() -> dict[ChannelName, Channel | StoredChannel]:
+    """What takes messages to people."""
+    smtp = SmtpSettings()
+    return {ChannelName.EMAIL: SmtpChannel(smtp) if smtp.host else InboxChannel(), ChannelName.CHAT: ChatChannel()}
 
 
 def create_app(muster: Muster, only: Sequence[str] = NAMES) -> FastAPI:
@@ -164,7 +195,7 @@ def create_app(muster: Muster, only: Sequence[str] = NAMES) -> FastAPI:
     app.state.authenticate = muster.accounts.authenticate
     app.state.settings = muster.settings
     app.state.tail = muster.tail
-    for name in ("accounts", "intake", "engagement", "lifecycle", "notify"):
+    for name in ("accounts", "organizations", "recovery", "oidc", "sign_in_provider", *NAMES[1:-1]):
         setattr(app.state, name, getattr(muster, name))
     if "web" in only:
         app.mount("/static", static_files())

@@ -56,7 +56,7 @@ async def main() -> int:
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with _muster() as running, chromium.chromium(executable) as browser:
-        token = await running.muster.accounts.begin("northwind", "Northwind", ("Ana Moreno", "ana.moreno@northwind.example"))
+        token = await running.muster.organizations.begin("northwind", "Northwind", ("Ana Moreno", "ana.moreno@northwind.example"))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=f"{running.base_url}/api/v1/northwind", headers=headers, timeout=30) as api:
             org = Organization("northwind", token or "", running.base_url, api)
@@ -133,6 +133,7 @@ async def _page(running: RunningMuster, browser: Browser, viewport: Any, scheme:
     page = await context.new_page()
     link = await running.muster.accounts.issue_link("northwind")
     await page.goto(f"{running.base_url}/sign-in?link={link}")
+    await page.click("button")
     return page
 
 

@@ -143,7 +143,7 @@ class IncidentGateway:
         return await self._persist(update)
 
     async def send(self, notice: notify.NoticeInput, wave: str) -> None:
-        """Start one notice outside of its incident's workflow, as for a retry.
+        """Start one notice outside of an incident's workflow: a letter, or a retry.
 
         Raises:
             Unavailable: Temporal cannot be reached.

@@ -1,38 +1,37 @@
-"""Organizations, accounts and what proves who someone is (O1, and the beginnings of O3)."""
+"""Recognises who is asking, and lets people in and out (O2, O3)."""
 
-import hashlib
-import secrets
 from datetime import timedelta
 from typing import Final
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.accounts import repository
-from services.accounts.schemas import Choices, ProjectView, SettingView
-from services.kit.auth import SESSION_COOKIE, Actor
+from services.accounts import passwords, repository, throttling
+from services.accounts.repository import Person
+from services.kit.auth import Actor, Elsewhere, Origin, session_cookie, session_secrets
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import NotFound, NotSignedIn
 from services.kit.ids import new_id
-from services.store.contacts import Individual
-from services.store.organizations import Account, Credential, Organization, Project, Setting
-from workflows.domain.policy import Role
+from services.kit.preferences import Preferences
+from services.store import audit
+from services.store.accounts import Credential, Token
+from services.store.secrets import digest, new_secret
+from workflows.domain.policy import Role, Scope
 
-TOKEN, SESSION, LINK = "token", "session", "link"
-LINK_LIFE: Final = timedelta(hours=24)
 SESSION_LIFE: Final = timedelta(days=14)
-
-_TYPES = ("Customer-visible outage", "Degraded service", "Security", "Data loss", "Other")
-_SEVERITIES = ("Low", "Medium", "High", "Critical")
-_PRIORITIES = ("Low", "Medium", "High")
+LINK_LIFE: Final = timedelta(hours=24)
+_USED: Final = timedelta(minutes=1)
+"""How exactly it is kept when a token was last used: each note of it is a write."""
+_UNKNOWN: Final = "This address and this password do not go together here."
 
 
 class AccountsService:
-    """Recognises who is asking, and makes what a new installation begins with."""
+    """Sessions, and the ways to get one. ``secure``: people come by HTTPS."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, secure: bool) -> None:
         self._database = database
+        self._secure = secure
 
     async def authenticate(self, request: Request, slug: str) -> Actor:
         """The actor of a request for an organization, by token or session.
@@ -41,58 +40,115 @@ class AccountsService:
             NotSignedIn: no credential holds.
             NotFound: it holds, but for another organization; whether this one exists is not told.
         """
-        kind, secret = _presented(request)
-        if secret is None:
-            raise NotSignedIn
-        async with self._database.read() as session:
-            actor = await self._recognise(session, kind, secret)
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and value:
+            actor = await self._by_token(request, value.strip())
+            if actor is not None and actor.slug != slug:
+                raise NotFound("organization")
+        else:
+            actor = next((found for found in await self.sessions(request) if found.slug == slug), None)
         if actor is None:
             raise NotSignedIn
-        if actor.slug != slug:
-            raise NotFound("organization")
         return actor
 
-    async def signed_in(self, request: Request) -> Actor | None:
-        """Whoever is signed in with this browser, in whatever organization."""
-        secret = request.cookies.get(SESSION_COOKIE)
-        if secret is None:
-            return None
+    def cookie(self, slug: str) -> str:
+        """The name of the cookie with this browser's session in an organization."""
+        return session_cookie(slug, secure=self._secure)
+
+    async def sessions(self, request: Request) -> list[Actor]:
+        """Whoever is signed in with this browser, in each organization, by its name."""
+        secrets = {digest(secret): secret for secret in session_secrets(request, secure=self._secure)}
+        if not secrets:
+            return []
         async with self._database.read() as session:
-            return await self._recognise(session, SESSION, secret)
+            found = await repository.by_sessions(session, list(secrets), now())
+        people = sorted(found.items(), key=lambda entry: entry[1].organization.name.casefold())
+        others = {
+            key: Elsewhere(slug=who.organization.slug, organization_name=who.organization.name, name=who.individual.name)
+            for key, who in people
+        }
+        return [
+            _actor(who, origin_of(request, who, who.individual.name, "session")).model_copy(
+                update={"session": secrets[key], "elsewhere": tuple(other for at, other in others.items() if at != key)}
+            )
+            for key, who in people
+        ]
+
+    async def sign_in(self, request: Request, slug: str, email: str, password: str) -> str:
+        """The secret of a new session for whoever knows this password. That there is no such account looks like a wrong one.
+
+        Raises:
+            NotSignedIn: ``wrong_password``. TooMany: it is not yet time for another try.
+        """
+        async with self._database.read() as session:
+            organization = await repository.organization_by_slug(session, slug)
+        if organization is None:
+            await passwords.matches(password, None)
+            raise NotSignedIn(_UNKNOWN, "wrong_password")
+        async with self._database.write(organization.id) as session:
+            await throttling.take_turn(session, email)
+            person = await repository.by_email(session, email)
+        known = None if person is None else person.account.password_hash
+        right = await passwords.matches(password, known)
+        rehashed = await passwords.hashed(password) if right and known and passwords.outdated(known) else None
+        async with self._database.write(organization.id) as session:
+            # Again, since an account can be deactivated, and a password changed, while this one is compared.
+            person = await repository.by_email(session, email)
+            if person is None or not right or person.account.password_hash != known:
+                origin = origin_of(request, None, email, "password")
+                audit.record(session, origin, "sign_in.refused", None, email)
+                secret = None
+            else:
+                await throttling.succeeded(session, email)
+                person.account.password_hash = rehashed or known
+                secret = await self.open_session(session, request, person, "password")
+        if secret is None:
+            raise NotSignedIn(_UNKNOWN, "wrong_password")
+        return secret
 
     async def sign_in_by_link(self, request: Request, secret: str) -> tuple[str, str] | None:
-        """Spend a one-time link: the secret of a new session, and the organization's slug. None when the link does not hold.
-
-        The session this browser had before ends.
-        """
+        """Spend a one-time link: the secret of a new session, and the organization's slug. None when the link does not hold."""
         async with self._database.write() as session:
-            link = await repository.credential_by_hash(session, _hash(secret), LINK, now())
+            link = await repository.credential_by_hash(session, digest(secret), "link", now())
             if link is None or not await repository.spend(session, link.id):
                 return None
-            found = await repository.account_with_person(session, link.account_id)
-            if found is None:
+            organization = link.organization_id
+            account = link.account_id
+        async with self._database.write(organization) as session:
+            person = await repository.by_id(session, account)
+            if person is None:
                 return None
-            account, _, organization = found
-            await self._end_session(session, request)
-            return await self._issue(session, account, SESSION, SESSION_LIFE), organization.slug
+            return await self.open_session(session, request, person, "link"), person.organization.slug
 
-    async def sign_out(self, request: Request) -> None:
-        """End the session of this browser."""
-        async with self._database.write() as session:
-            await self._end_session(session, request)
+    async def open_session(self, session: AsyncSession, request: Request, person: Person, via: str) -> str:
+        """The secret of a new session; the one this browser had in the organization ends.
 
-    async def choices(self, session: AsyncSession) -> Choices:
-        """What an incident's project, type, severity and priority can be."""
-        lists: dict[str, list[SettingView]] = {"type": [], "severity": [], "priority": []}
-        for row in await repository.all_settings(session):
-            lists[row.list].append(SettingView(id=row.id, name=row.name, rank=row.rank, is_default=row.is_default))
-        projects = await repository.projects(session)
-        return Choices(
-            projects=[ProjectView(id=row.id, name=row.name, is_default=row.is_default) for row in projects],
-            types=lists["type"],
-            severities=lists["severity"],
-            priorities=lists["priority"],
+        ``via`` says how they proved who they are.
+        """
+        await repository.forget_expired(session, now())
+        await self._end(session, request, person.organization.slug)
+        secret, secret_hash = new_secret("session")
+        session.add(
+            Credential(
+                id=new_id(),
+                organization_id=person.organization.id,
+                account_id=person.account.id,
+                kind="session",
+                secret_hash=secret_hash,
+                label=request.headers.get("user-agent", "")[:200],
+                expires_at=now() + SESSION_LIFE,
+                created_at=now(),
+            )
         )
+        origin = origin_of(request, person, person.individual.name, via)
+        audit.record(session, origin, "sign_in", person.account.id, person.individual.name)
+        return secret
+
+    async def sign_out(self, request: Request, actor: Actor) -> None:
+        """End the session of this browser in one organization."""
+        async with self._database.write(actor.organization) as session:
+            await self._end(session, request, actor.slug)
+            audit.record(session, actor.origin, "sign_out", actor.account, actor.name)
 
     async def issue_link(self, slug: str = "default") -> str:
         """The secret of a new one-time sign-in link for the organization's owner.
@@ -100,94 +156,70 @@ class AccountsService:
         Raises:
             NotFound: no such organization, or it has no owner.
         """
-        async with self._database.write() as session:
+        async with self._database.read() as session:
             organization = await repository.organization_by_slug(session, slug)
-            owner = None if organization is None else await repository.owner(session, organization.id)
-            if owner is None:
-                raise NotFound("organization")
-            return await self._issue(session, owner, LINK, LINK_LIFE)
-
-    async def begin(self, slug: str = "default", name: str = "Default", owner: tuple[str, str] | None = None) -> str | None:
-        """Make the organization an installation begins with, and answer its owner's API token; None when there is one.
-
-        ``owner`` is the name and address of the owner.
-        """
-        async with self._database.write() as session:
-            if await repository.organization_by_slug(session, slug) is not None:
-                return None
-            organization = Organization(id=new_id(), slug=slug, name=name, created_at=now(), next_reference=1)
-            session.add(organization)
-            await session.flush()
-            account = await self._furnish(session, organization.id, owner or ("Owner", f"owner@{slug}.example"))
-            return await self._issue(session, account, TOKEN, None)
-
-    async def _furnish(self, session: AsyncSession, organization: str, owner: tuple[str, str]) -> Account:
-        session.add(Project(id=new_id(), organization_id=organization, name="Default", is_default=True))
-        lists = (("type", _TYPES, "Other"), ("severity", _SEVERITIES, "Medium"), ("priority", _PRIORITIES, "Medium"))
-        for kind, names, default in lists:
-            for rank, name in enumerate(names):
-                entry = Setting(id=new_id(), organization_id=organization, list=kind, name=name, rank=rank)
-                entry.is_default = name == default
-                session.add(entry)
-        person = Individual(
-            id=new_id(), organization_id=organization, name=owner[0], email=owner[1], active=True, version=1, created_at=now()
-        )
-        session.add(person)
-        await session.flush()
-        account = Account(
-            id=new_id(), organization_id=organization, individual_id=person.id, role=Role.OWNER, active=True, created_at=now()
-        )
-        session.add(account)
-        await session.flush()
-        return account
-
-    async def _issue(self, session: AsyncSession, account: Account, kind: str, life: timedelta | None) -> str:
-        await repository.forget_expired(session, now())
-        secret = f"muster_{kind}_{secrets.token_urlsafe(32)}"
-        session.add(
-            Credential(
-                id=new_id(),
-                organization_id=account.organization_id,
-                account_id=account.id,
-                kind=kind,
-                secret_hash=_hash(secret),
-                expires_at=None if life is None else now() + life,
-                created_at=now(),
+            owner = None if organization is None else await repository.first_owner(session, organization.id)
+        if owner is None:
+            raise NotFound("organization")
+        async with self._database.write(owner.organization.id) as session:
+            secret, secret_hash = new_secret("link")
+            session.add(
+                Credential(
+                    id=new_id(),
+                    organization_id=owner.organization.id,
+                    account_id=owner.account.id,
+                    kind="link",
+                    secret_hash=secret_hash,
+                    expires_at=now() + LINK_LIFE,
+                    created_at=now(),
+                )
             )
-        )
+            origin = Origin(account=None, who="operator", via="command line", address="")
+            audit.record(session, origin, "sign_in_link.issued", owner.account.id, owner.individual.name)
         return secret
 
-    async def _end_session(self, session: AsyncSession, request: Request) -> None:
-        secret = request.cookies.get(SESSION_COOKIE)
-        row = None if secret is None else await repository.credential_by_hash(session, _hash(secret), SESSION, now())
+    async def _end(self, session: AsyncSession, request: Request, slug: str) -> None:
+        secret = request.cookies.get(self.cookie(slug))
+        row = None if secret is None else await repository.credential_by_hash(session, digest(secret), "session", now())
         if row is not None:
             await repository.spend(session, row.id)
 
-    async def _recognise(self, session: AsyncSession, kind: str, secret: str) -> Actor | None:
-        credential = await repository.credential_by_hash(session, _hash(secret), kind, now())
-        found = None if credential is None else await repository.account_with_person(session, credential.account_id)
+    async def _by_token(self, request: Request, secret: str) -> Actor | None:
+        async with self._database.read() as session:
+            found = await repository.by_token(session, digest(secret), now())
         if found is None:
             return None
-        account, person, organization = found
-        return Actor(
-            organization=organization.id,
-            slug=organization.slug,
-            organization_name=organization.name,
-            account=account.id,
-            individual=person.id,
-            name=person.name,
-            role=Role(account.role),
-            session=secret if kind == SESSION else None,
-        )
+        person, token = found
+        await self._note_use(token)
+        actor = _actor(person, origin_of(request, person, person.individual.name, f"token “{token.name}”"))
+        return actor.model_copy(update={"scopes": frozenset(Scope(scope) for scope in token.scopes), "until": token.expires_at})
+
+    async def _note_use(self, token: Token) -> None:
+        if token.last_used_at is not None and token.last_used_at > now() - _USED:
+            return
+        async with self._database.write(token.organization_id) as session:
+            row = await session.get(Token, token.id)
+            if row is not None:
+                row.last_used_at = now()
 
 
-def _presented(request: Request) -> tuple[str, str | None]:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value:
-        return TOKEN, value.strip()
-    return SESSION, request.cookies.get(SESSION_COOKIE)
+def origin_of(request: Request, person: Person | None, who: str, via: str) -> Origin:
+    """Where a request comes from, for the audit log."""
+    address = "" if request.client is None else request.client.host
+    return Origin(account=None if person is None else person.account.id, who=who, via=via, address=address)
 
 
-def _hash(secret: str) -> str:
-    # Secrets are 256 random bits, so a plain hash is as good as a slow one.
-    return hashlib.sha256(secret.encode()).hexdigest()
+def _actor(person: Person, origin: Origin) -> Actor:
+    account, individual, organization = person
+    return Actor(
+        organization=organization.id,
+        slug=organization.slug,
+        organization_name=organization.name,
+        account=account.id,
+        individual=individual.id,
+        name=individual.name,
+        email=individual.email,
+        role=Role(account.role),
+        preferences=Preferences.model_validate(account.preferences),
+        origin=origin,
+    )

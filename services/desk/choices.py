@@ -12,19 +12,36 @@ from workflows.domain.attributes import Choice
 Entry = TypeVar("Entry", Project, Setting)
 
 
-async def pick_project(session: AsyncSession, wanted: str | None) -> Choice | None:
+async def pick_project(session: AsyncSession, wanted: str | None) -> Project | None:
     """A project by id or name; the default one when none is named. None: there is no such project."""
-    return _pick((await session.scalars(select(Project))).all(), wanted)
+    return pick((await session.scalars(select(Project))).all(), wanted)
 
 
-async def pick_setting(session: AsyncSession, kind: str, wanted: str | None) -> Choice | None:
-    """An entry of one of the organization's lists, by id or name; the default one when none is named. None: there is none."""
-    return _pick((await session.scalars(select(Setting).where(Setting.list == kind))).all(), wanted)
+async def pick_setting(session: AsyncSession, kind: str, wanted: str | None, project: Project | None = None) -> Choice | None:
+    """An entry of one of the organization's lists, by id or name. None: there is none.
+
+    When none is named, it is the default of the project, or else of the organization.
+    """
+    if wanted is None and project is not None:
+        wanted = default_of(project, kind)
+    entry = pick((await session.scalars(select(Setting).where(Setting.list == kind))).all(), wanted)
+    return None if entry is None else Choice(id=entry.id, name=entry.name)
 
 
-def _pick(entries: Sequence[Entry], wanted: str | None) -> Choice | None:
+def default_of(project: Project, kind: str) -> str | None:
+    """The id of what a report into the project has as its "type", "severity" or "priority"; None: the organization's default."""
+    defaults = {
+        "type": project.default_type_id,
+        "severity": project.default_severity_id,
+        "priority": project.default_priority_id,
+    }
+    return defaults[kind]
+
+
+def pick(entries: Sequence[Entry], wanted: str | None) -> Entry | None:
+    """The entry of this id or name, however it is cased; the default one when none is named."""
     folded = None if wanted is None else wanted.casefold()
     for entry in entries:
         if entry.is_default if folded is None else (entry.id == wanted or entry.name.casefold() == folded):
-            return Choice(id=entry.id, name=entry.name)
+            return entry
     return None

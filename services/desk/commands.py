@@ -5,18 +5,31 @@ from typing import Final
 
 import structlog
 
+from services.desk import permission
 from services.desk.lookup import find_incident
 from services.kit.auth import Actor
 from services.kit.database import Database
-from services.kit.errors import Conflict, FieldError, Invalid, MusterError, Pending, Unavailable, VersionConflict
+from services.kit.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    MusterError,
+    NotFound,
+    Pending,
+    Unavailable,
+    VersionConflict,
+)
 from services.store import outbox
 from services.store.incidents import Incident
 from workflows import gateway
 from workflows.contracts.incident import Answer
+from workflows.domain.admission import admit
 from workflows.domain.commands import Command
 from workflows.domain.decide import decide
 from workflows.domain.errors import Refused
 from workflows.domain.incident import IncidentState
+from workflows.domain.policy import NOT_ALLOWED
 
 _log = structlog.get_logger(__name__)
 
@@ -42,15 +55,18 @@ class Desk:
         ``build`` makes the command from the state as it was last seen.
 
         Raises:
-            NotFound: no such incident for this actor.
+            NotFound: no such incident for this actor. Forbidden: the policy does not let them.
             Conflict, Invalid: the state does not allow it, or a field is at fault.
             Pending: no answer in time. Unavailable: Temporal is down. Both can be repeated with the same key.
         """
         async with self._database.read(actor.organization) as session:
             row = await find_incident(session, actor, reference)
             state = IncidentState.model_validate(row.state)
+            authority = await permission.authority(session, actor, state.project.id)
+        command = build(state).model_copy(update={"authority": authority})
         try:
-            await self._give(state, build(state))
+            admit(command, state)
+            await self._give(state, command)
         except Refused as refused:
             raise _refusal(refused) from refused
         except gateway.Broken as broken:
@@ -89,6 +105,10 @@ class Desk:
 
 
 def _refusal(refused: Refused) -> MusterError:
+    if refused.code == "not_found":
+        return NotFound("incident")
+    if refused.code in NOT_ALLOWED:
+        return Forbidden(refused.message, refused.code)
     if refused.code == "version_conflict":
         return VersionConflict()
     if field := FIELD_OF.get(refused.code):

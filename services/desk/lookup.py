@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor
-from services.kit.errors import NotFound
+from services.kit.errors import Invalid, NotFound
 from services.kit.ids import is_id
-from services.store.contacts import Individual
+from services.store.contacts import Individual, called, is_contact
 from services.store.incidents import Incident, ParticipantRow
+from workflows.domain.attributes import Trimmed
 from workflows.domain.events import Visibility
-from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.policy import Action, IncidentObject
 
 _REFERENCE: Final = re.compile(r"(?:INC-)?([1-9]\d{0,8})", re.IGNORECASE | re.ASCII)
+_ADDRESSED: Final = re.compile(r".*<([^<>]+)>", re.DOTALL)
+
+PersonText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=600)]
+"""What someone types to name a person; see ``resolve_person``."""
 
 
 class Person(BaseModel):
@@ -25,6 +30,11 @@ class Person(BaseModel):
     id: str
     name: str
     email: str
+
+    @property
+    def label(self) -> str:
+        """The person as fields show and take them: told apart by the address."""
+        return f"{self.name} <{self.email}>"
 
 
 async def find_incident(session: AsyncSession, actor: Actor, reference: str) -> Incident:
@@ -42,7 +52,7 @@ async def find_incident(session: AsyncSession, actor: Actor, reference: str) -> 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
     """The condition under which the policy lets this actor see an incident."""
-    if allowed(Subject(role=actor.role), Action.SEE_INCIDENT, Visibility.RESTRICTED):
+    if actor.may(Action.SEE, IncidentObject(visibility=Visibility.RESTRICTED)):
         return true()
     participates = exists().where(
         and_(
@@ -76,12 +86,41 @@ async def find_individual(session: AsyncSession, individual: str) -> Individual:
     """The individual of this id.
 
     Raises:
-        NotFound: there is none in this organization.
+        NotFound: there is none in this organization, or it is a program.
     """
-    row = await session.scalar(select(Individual).where(Individual.id == individual)) if is_id(individual) else None
+    query = select(Individual).where(Individual.id == individual, is_contact())
+    row = await session.scalar(query) if is_id(individual) else None
     if row is None:
         raise NotFound("individual")
     return row
+
+
+async def resolve_person(session: AsyncSession, field: str, text: str) -> Individual:
+    """The individual whom a text names: by id, by address in any case (alone, or as in ``Person.label``), or by name.
+
+    A name must be nobody else's; it is an inactive person's only while no active one has it.
+
+    Raises:
+        Invalid: ``missing``, ``unknown`` or ``ambiguous``, at this field.
+    """
+    wanted = text.strip()
+    if not wanted:
+        raise Invalid.of(field, "missing", "Name a person.")
+    addressed = _ADDRESSED.fullmatch(wanted)
+    address = addressed.group(1).strip() if addressed else wanted
+    by = Individual.id == wanted if is_id(wanted) else Individual.email_folded == address.casefold()
+    if (row := await session.scalar(select(Individual).where(by, is_contact()))) is not None:
+        return row
+    query = select(Individual).where(called(wanted), is_contact()).order_by(Individual.active.desc(), Individual.id).limit(3)
+    found = (await session.scalars(query)).all()
+    named = [row for row in found if row.active] or found
+    if len(named) == 1:
+        return named[0]
+    if named:
+        several = "Two" if len(named) == 2 else "Several"
+        raise Invalid.of(field, "ambiguous", f"{several} people are called {wanted}: give the address.")
+    unknown = f"has the address {address}" if "@" in address else f"is called {wanted}"
+    raise Invalid.of(field, "unknown", f"Nobody here {unknown}. Look at the spelling, or add them to the contacts first.")
 
 
 def _by_reference(reference: str) -> ColumnElement[bool] | None:

@@ -39,7 +39,7 @@ Engagement = Annotated[EngagementService, Depends(_service)]
 async def list_individuals(
     session: CurrentSession, actor: CurrentActor, q: Filter | None = None, after: After = None, page_size: PageSize = 25
 ) -> Page[IndividualView]:
-    """Individuals by name; ``q`` is looked for in names, addresses and terms."""
+    """Individuals by name; the words of ``q`` begin words of the name and the address, or of one term."""
     return await contacts.list_individuals(session, actor, q, after, page_size)
 
 

@@ -1,21 +1,26 @@
 """Individuals and their terms (E1)."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.desk import owners
 from services.desk.lookup import Person, find_individual
 from services.engagement import repository
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Conflict, Forbidden, Invalid, VersionConflict
+from services.kit.errors import Invalid, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
 from services.store.contacts import Individual, TermRow
-from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.policy import Action, ContactObject
 from workflows.domain.text import normalise
+
+MAX_SUGGESTIONS: Final = 10
+"""How many people are suggested at once."""
 
 
 async def list_individuals(
@@ -33,9 +38,9 @@ async def list_individuals(
     return Page(data=await views(session, shown), pagination=Pagination(after=following, page_size=page_size))
 
 
-async def active_people(session: AsyncSession) -> list[Person]:
-    """Everyone who can be brought into an incident, by name."""
-    rows = await repository.active_individuals(session)
+async def suggestions(session: AsyncSession, text: str) -> list[Person]:
+    """A few active people whose names or addresses have words that begin with those typed, by name."""
+    rows = await repository.suggested_individuals(session, text, MAX_SUGGESTIONS)
     return [Person(id=row.id, name=row.name, email=row.email) for row in rows]
 
 
@@ -83,7 +88,7 @@ async def change_individual(
     """
     row = await _to_edit(session, actor, individual, version)
     if changes.active is False:
-        await _require_other_owner(session, row)
+        await owners.require_another(session, row)
     if changes.email is not None:
         await _require_free(session, changes.email, row.id)
     for name, value in changes.model_dump(exclude_none=True).items():
@@ -117,7 +122,7 @@ async def deactivate(session: AsyncSession, actor: Actor, individual: str, versi
         Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
-    await _require_other_owner(session, row)
+    await owners.require_another(session, row)
     row.active = False
     row.version += 1
 
@@ -178,20 +183,11 @@ async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version
 
 
 def _keeps_contacts(actor: Actor) -> bool:
-    return allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)
+    return actor.may(Action.EDIT_CONTACT, ContactObject())
 
 
 def _require_editor(actor: Actor, individual: str | None) -> None:
-    if individual == actor.individual or _keeps_contacts(actor):
-        return
-    raise Forbidden("Only administrators keep the contacts; you can change your own entry.", "contacts_not_yours")
-
-
-async def _require_other_owner(session: AsyncSession, row: Individual) -> None:
-    if await repository.is_last_owner(session, row.id):
-        raise Conflict(
-            f"{row.name} is the last owner: without one, nobody could sign in. Name another owner first.", "last_owner"
-        )
+    actor.require(Action.EDIT_CONTACT, ContactObject(own=individual == actor.individual), "individual")
 
 
 async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:

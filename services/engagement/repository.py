@@ -7,13 +7,11 @@ from itertools import islice
 from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.contacts import Individual, TermRow
+from services.store.contacts import Individual, TermRow, is_contact, matching, matching_term
 from services.store.incidents import EvaluationRow, ParticipantRow
-from services.store.organizations import Account
 from workflows.domain.attributes import Attributes
 from workflows.domain.engagement import Term, candidates
 from workflows.domain.events import Visibility
-from workflows.domain.policy import Role
 
 _CHUNK = 2_000
 """Phrases looked up by one statement: well under both databases' limit of parameters."""
@@ -31,7 +29,7 @@ async def find_terms(session: AsyncSession, attributes: Attributes, visibility: 
     query = (
         select(TermRow.id, TermRow.version, TermRow.individual_id, TermRow.normalised)
         .join(Individual, Individual.id == TermRow.individual_id)
-        .where(TermRow.individual_id > after, Individual.active)
+        .where(TermRow.individual_id > after, Individual.active, is_contact())
     )
     if visibility is Visibility.RESTRICTED:
         query = query.where(~TermRow.self_set)
@@ -67,25 +65,23 @@ async def last_evaluated_seq(session: AsyncSession, incident: str) -> int:
 async def list_individuals(
     session: AsyncSession, q: str | None, after: tuple[str, str] | None, limit: int
 ) -> Sequence[Individual]:
-    """Individuals by name, from behind ``after`` (name and id); ``q`` is looked for in names, addresses and terms."""
-    query = select(Individual).order_by(Individual.name, Individual.id).limit(limit)
+    """Individuals by name, from behind ``after`` (name and id).
+
+    The words of ``q`` begin words of the name and the address, or of one term.
+    """
+    query = select(Individual).where(is_contact()).order_by(Individual.name, Individual.id).limit(limit)
     if q:
-        having = select(TermRow.individual_id).where(TermRow.phrase.icontains(q, autoescape=True))
-        query = query.where(
-            or_(
-                Individual.name.icontains(q, autoescape=True),
-                Individual.email.icontains(q, autoescape=True),
-                Individual.id.in_(having),
-            )
-        )
+        having = select(TermRow.individual_id).where(matching_term(q))
+        query = query.where(or_(matching(q), Individual.id.in_(having)))
     if after is not None:
         query = query.where(tuple_(Individual.name, Individual.id) > after)
     return (await session.scalars(query)).all()
 
 
-async def active_individuals(session: AsyncSession) -> Sequence[Individual]:
-    """Every individual who can be engaged, by name."""
-    return (await session.scalars(select(Individual).where(Individual.active).order_by(Individual.name, Individual.id))).all()
+async def suggested_individuals(session: AsyncSession, text: str, limit: int) -> Sequence[Individual]:
+    """Individuals who can be engaged and match what is typed, by name."""
+    query = select(Individual).where(Individual.active, is_contact(), matching(text)).order_by(Individual.name, Individual.id)
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def terms_of(session: AsyncSession, individuals: Iterable[str]) -> dict[str, list[TermRow]]:
@@ -100,15 +96,7 @@ async def terms_of(session: AsyncSession, individuals: Iterable[str]) -> dict[st
 
 async def email_taken(session: AsyncSession, email: str, other_than: str | None = None) -> bool:
     """Whether another individual of the organization has this address, however it is cased."""
-    query = select(Individual.id).where(func.lower(Individual.email) == email.lower())
+    query = select(Individual.id).where(Individual.email_folded == email.casefold())
     if other_than is not None:
         query = query.where(Individual.id != other_than)
     return await session.scalar(query.limit(1)) is not None
-
-
-async def is_last_owner(session: AsyncSession, individual: str) -> bool:
-    """Whether nobody else could sign in as an owner. Two who ask at the same time take turns until their changes are kept."""
-    owners = select(Account).where(Account.role == Role.OWNER, Account.active).order_by(Account.id)
-    await session.execute(owners.with_for_update())
-    active = owners.join(Individual, Individual.id == Account.individual_id).where(Individual.active)
-    return [account.individual_id for account in await session.scalars(active)] == [individual]

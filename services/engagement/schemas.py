@@ -1,31 +1,18 @@
 """What the engagement API takes and shows."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from services.desk.lookup import Person
-from services.kit.schemas import Body, Named
+from services.kit.schemas import Body, Email, Name, Named
 from workflows.domain.attributes import Text, Trimmed
 from workflows.domain.engagement import Evidence
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise
 
 MAX_TERMS: Final = 200
 MAX_NORMALISED: Final = 400
-_EMAIL: Final = re.compile(r"[^@\s<>\"(),:;\\\[\]]+@[^@\s<>\"(),:;\\\[\]]+")
-
-
-def _address(text: str) -> str:
-    # An encoded word ("=?utf-8?q?…") could decode to another address in a mail's header.
-    if not _EMAIL.fullmatch(text) or not text.isprintable() or "=?" in text:
-        raise ValueError("is not an e-mail address like ana@example.org")
-    return text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _phrase(text: str) -> str:
@@ -40,8 +27,6 @@ def _phrase(text: str) -> str:
     return text
 
 
-Name = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
-Email = Annotated[Trimmed, StringConstraints(max_length=320), AfterValidator(_address)]
 TermText = Annotated[Trimmed, StringConstraints(max_length=200), AfterValidator(_phrase)]
 Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS, fail_fast=True)]
 

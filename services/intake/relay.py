@@ -10,7 +10,9 @@ from opentelemetry import trace
 from services.kit.database import Database
 from services.kit.telemetry import continued
 from services.store import outbox
+from services.store.deliveries import Delivery
 from services.store.incidents import Incident
+from workflows.contracts.notify import NoticeInput, NoticeKind
 from workflows.domain.incident import IncidentState
 from workflows.gateway import GatewayError, IncidentGateway, NotRunning
 
@@ -69,11 +71,11 @@ class Relay:
             try:
                 await self._do(row)
             except GatewayError as error:
-                _log.warning("an errand waits for Temporal", incident=row.incident_id, errand=row.errand, error=str(error))
+                _log.warning("an errand waits for Temporal", subject=row.subject_id, errand=row.errand, error=str(error))
                 await self._postpone(row, error)
                 return
             except Exception as error:  # noqa: BLE001  (whatever is wrong with one errand delays only itself)
-                _log.exception("an errand failed", incident=row.incident_id, errand=row.errand)
+                _log.exception("an errand failed", subject=row.subject_id, errand=row.errand)
                 await self._postpone(row, error)
                 return
             async with self._database.write() as session:
@@ -85,15 +87,30 @@ class Relay:
             await outbox.postpone(session, row.id, wait, str(error) or repr(error))
 
     async def _do(self, row: outbox.OutboxRow) -> None:
+        if row.errand == outbox.Errand.DELIVER:
+            await self._deliver(row)
+            return
         async with self._database.read(row.organization_id) as session:
-            incident = await session.get_one(Incident, row.incident_id)
+            incident = await session.get_one(Incident, row.subject_id)
             state = IncidentState.model_validate(incident.state)
         if row.errand == outbox.Errand.START:
             await self._incidents.start(state)
             return
         try:
-            await self._incidents.catch_up(row.incident_id)
+            await self._incidents.catch_up(row.subject_id)
         except NotRunning:
             # Over, and so up to date; or lost, and started afresh from the log.
             if not state.over:
                 await self._incidents.start(state)
+
+    async def _deliver(self, row: outbox.OutboxRow) -> None:
+        async with self._database.read(row.organization_id) as session:
+            delivery = await session.get_one(Delivery, row.subject_id)
+        notice = NoticeInput(
+            organization=delivery.organization_id,
+            incident=delivery.incident_id,
+            kind=NoticeKind(delivery.kind),
+            cause=delivery.cause,
+            deliveries=(delivery.id,),
+        )
+        await self._incidents.send(notice, delivery.id)

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.ids import is_id
 from services.store.base import organization_of
 from services.store.contacts import Individual
 from services.store.incidents import ParticipantRow
@@ -24,15 +23,9 @@ async def next_reference(session: AsyncSession) -> int:
     return (await session.execute(query)).scalar_one() - 1
 
 
-async def individual(session: AsyncSession, wanted: str) -> Individual | None:
-    """An active individual by id or address."""
-    by = Individual.id == wanted if is_id(wanted) else func.lower(Individual.email) == wanted.lower()
-    return await session.scalar(select(Individual).where(by, Individual.active))
-
-
 async def is_started(session: AsyncSession, incident: str) -> bool:
     """Whether the relay has started the incident's workflow."""
-    query = select(OutboxRow.id).where(OutboxRow.incident_id == incident, OutboxRow.errand == Errand.START)
+    query = select(OutboxRow.id).where(OutboxRow.subject_id == incident, OutboxRow.errand == Errand.START)
     return await session.scalar(query) is None
 
 

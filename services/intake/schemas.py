@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from services.desk.lookup import Person
+from services.desk.lookup import Person, PersonText
 from services.desk.views import Links
 from services.kit.clock import Moment
 from services.kit.schemas import Body, Named
@@ -15,7 +15,10 @@ from workflows.domain.events import Mode, Resource, Visibility
 
 
 class ReportBody(Body):
-    """A report. Whatever is left out takes the organization's default; ``occurred_at`` is for one that is back-dated (R7)."""
+    """A report. Whatever is left out takes the project's default, or else the organization's.
+
+    ``occurred_at`` is for one that is back-dated (R7).
+    """
 
     title: Title
     description: Description = ""
@@ -24,7 +27,7 @@ class ReportBody(Body):
     severity: Named | None = None
     priority: Named | None = None
     tags: Tags = ()
-    commander: Named | None = None
+    commander: PersonText | None = None
     occurred_at: Moment | None = None
     mode: Mode = Mode.STANDARD
     visibility: Visibility = Visibility.PUBLIC

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk.choices import pick_project, pick_setting
-from services.desk.lookup import Person, find_incident, people
+from services.desk.lookup import Person, find_incident, people, resolve_person
 from services.desk.views import IncidentView, Viewer, roles
 from services.intake import repository
 from services.intake.schemas import Receipt, ReceiptParticipant, ReportBody
@@ -77,14 +77,16 @@ class IntakeService:
         picked: dict[str, Choice] = {}
         for kind in ("type", "severity", "priority"):
             wanted = getattr(body, kind)
-            entry = await pick_setting(session, kind, wanted)
+            entry = await pick_setting(session, kind, wanted, project)
             if entry is None:
                 faults.append(_unknown(kind, wanted))
             else:
                 picked[kind] = entry
-        commander = None if body.commander is None else await repository.individual(session, body.commander)
-        if body.commander is not None and commander is None:
-            faults.append(_unknown("commander", body.commander))
+        try:
+            commander = None if body.commander is None else await _active_person(session, "commander", body.commander)
+        except Invalid as error:
+            commander = None
+            faults += error.errors
         if body.occurred_at is not None and body.occurred_at > now():
             faults.append(
                 FieldError(field="occurred_at", code="in_future", message="An incident cannot have begun in the future.")
@@ -101,7 +103,7 @@ class IntakeService:
                 priority=picked["priority"],
                 tags=body.tags,
             ),
-            project=project,
+            project=Choice(id=project.id, name=project.name),
             reporter=actor.individual,
             commander=None if commander is None else commander.id,
             mode=body.mode,
@@ -109,6 +111,13 @@ class IntakeService:
             occurred_at=body.occurred_at,
             lifecycle=DEFAULT_LIFECYCLE,
         )
+
+
+async def _active_person(session: AsyncSession, field: str, text: str) -> Individual:
+    person = await resolve_person(session, field, text)
+    if not person.active:
+        raise Invalid.of(field, "inactive", f"{person.name} is no longer active. Make the contact active again first.")
+    return person
 
 
 def _unknown(field: str, wanted: str | None) -> FieldError:

@@ -21,6 +21,8 @@ SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread that computes lets another go on, where there is SQLite; Python's own choice is ten times that."""
 POOL: Final[dict[str, Any]] = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 5.0}
 """How many connections there are; who has waited so many seconds for one is told to come back."""
+QUIET: Final[dict[str, Any]] = {"hide_parameters": True}
+"""Errors reach the log and Temporal; they do not quote what was to be written, since it may be personal or secret."""
 
 
 class Database:
@@ -72,11 +74,11 @@ def _engine(url: str) -> AsyncEngine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     if url.startswith("postgresql"):
-        return create_async_engine(url, pool_pre_ping=True, **POOL)
+        return create_async_engine(url, pool_pre_ping=True, **POOL, **QUIET)
     # Every statement goes to a thread and back. A thread that wants to go on waits for this long while another one computes.
     sys.setswitchinterval(SWITCH_INTERVAL)
     file = make_url(url).database or ":memory:"
-    engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), **POOL)
+    engine = create_async_engine(url, async_creator=lambda: open_file(file, BUSY_TIMEOUT), **POOL, **QUIET)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

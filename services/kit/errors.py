@@ -128,9 +128,13 @@ class Invalid(MusterError):
 
 
 class TooMany(MusterError):
-    """More of something than one account may have at once."""
+    """More of something than one account may have at once, or too soon. ``retry_after`` is in seconds."""
 
     status, title = 429, "Too many"
+
+    def __init__(self, detail: str, code: str, retry_after: int = 30) -> None:
+        super().__init__(detail, code)
+        self.retry_after = retry_after
 
 
 class Unavailable(MusterError):

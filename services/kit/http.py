@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.errors import FieldError, MusterError, Problem, TooLarge
+from services.kit.errors import FieldError, MusterError, Problem, TooLarge, TooMany
 from services.kit.ids import new_id
 from services.kit.openapi import PROBLEM_TYPE, PROBLEMS, DocumentedApp
 
@@ -36,7 +36,7 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_RETRY_AFTER: Final = {202: "3", 429: "30", 503: "5"}
+_RETRY_AFTER: Final = {202: "3", 503: "5"}
 """Seconds after which to ask again, by status."""
 _log = structlog.get_logger(__name__)
 
@@ -99,7 +99,10 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
 
     @app.exception_handler(MusterError)
     async def known(request: Request, error: MusterError) -> Response:
-        return answer(request, _problem(request, error.status, error.title, error.detail, error.code, error.errors))
+        response = answer(request, _problem(request, error.status, error.title, error.detail, error.code, error.errors))
+        if isinstance(error, TooMany):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -4,26 +4,29 @@ The commit happens before the answer leaves, so whatever was acknowledged is kep
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Protocol
 
 from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.auth import Actor, Authenticate, check_csrf
+from services.kit.auth import Actor, Authenticate, check_csrf, enforce
 from services.kit.database import Database
 from services.kit.errors import FieldError, Invalid, MusterError, NotFound
 from services.kit.ids import command_id, new_id
+from workflows.domain.policy import Scope, grants
 
 KEY_HEADER = "Idempotency-Key"
 KEY_FIELDS = ("command_id", "idempotency_key")
 """Where forms carry the key: of a command, and of a report."""
 KEEP_ANSWERS = timedelta(hours=24)
 MAX_KEY = 255
-_READING = {"GET", "HEAD"}
+_READING = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -48,22 +51,36 @@ class Answers(Protocol):
         """Keep an answer for that long; None is for ever. Raises IntegrityError when there is one already."""
 
 
-class Route(APIRoute):
+class Scoped(APIRoute):
+    """A route that a token reaches only with the scope for it, to read or to change."""
+
+    to_read: ClassVar[Scope] = Scope.READ
+    to_change: ClassVar[Scope] = Scope.WRITE
+
+    def scope(self, request: Request) -> Scope:
+        """What a token needs for this request."""
+        return self.to_read if request.method in _READING else self.to_change
+
+
+class Route(Scoped):
     """A route that reads and writes the database in one transaction.
 
-    ``keep`` is how long answers to an Idempotency-Key are kept; None is for ever.
+    ``keep`` is how long answers to an Idempotency-Key are kept; None is for ever. ``never_kept`` are the fields of answers that
+    hold secrets: a repeat gets the first answer with null in their place, and an answer that is no JSON is not kept at all.
     """
 
     keep: ClassVar[timedelta | None] = KEEP_ANSWERS
+    never_kept: ClassVar[frozenset[str]] = frozenset()
+    only_reads: ClassVar[frozenset[str]] = _READING
 
     def get_route_handler(self) -> Handler:
         """Wrap the handler; see the module."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            actor, key, fingerprint = await _prepare(request)
+            actor, key, fingerprint = await _prepare(request, self.scope(request))
             database: Database = request.app.state.database
-            if request.method in _READING:
+            if request.method in self.only_reads:
                 async with database.read(actor.organization) as session:
                     request.state.session = session
                     return await handler(request)
@@ -84,8 +101,8 @@ class Route(APIRoute):
                 if (stored := await answers.find(session, actor.account, key)) is not None:
                     return _same(stored, fingerprint)
                 response = await handler(request)
-                if response.status_code < 400:
-                    await answers.keep(session, actor.account, key, fingerprint, response, self.keep)
+                if response.status_code < 400 and (kept := self._to_keep(response)) is not None:
+                    await answers.keep(session, actor.account, key, fingerprint, kept, self.keep)
                 return response
         except (IntegrityError, MusterError):
             # Perhaps only because the same request went through at the same time, and was first.
@@ -95,14 +112,43 @@ class Route(APIRoute):
                 raise
             return _same(stored, fingerprint)
 
+    def _to_keep(self, response: Response) -> Response | None:
+        if not self.never_kept:
+            return response
+        if response.headers["content-type"] != "application/json":
+            return None
+        body = json.loads(bytes(response.body))
+        told = body | dict.fromkeys(self.never_kept & body.keys())
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return JSONResponse(told, response.status_code, headers)
+
 
 class ReportRoute(Route):
     """A route whose answers are kept for ever: a report is never made twice (R2)."""
 
     keep = None
+    to_change = Scope.REPORT
 
 
-class CommandRoute(APIRoute):
+class AdminRoute(Route):
+    """A route by which an organization is administered."""
+
+    to_read = to_change = Scope.ADMIN
+
+
+class TokenRoute(AdminRoute):
+    """A route for API tokens, whose secrets are told once."""
+
+    never_kept = frozenset({"secret"})
+
+
+class ExportRoute(Route):
+    """A route by which a record is taken away: it reads, and writes that into the audit log (O5)."""
+
+    only_reads = frozenset()
+
+
+class CommandRoute(Scoped):
     """A route that gives a command to a workflow: it holds no transaction while it waits for the answer.
 
     The command id follows from the key, so a repeat whose first answer was lost is the same command.
@@ -113,7 +159,7 @@ class CommandRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            actor, key, fingerprint = await _prepare(request)
+            actor, key, fingerprint = await _prepare(request, self.scope(request))
             if key is None:
                 return await handler(request)
             database: Database = request.app.state.database
@@ -136,12 +182,19 @@ class CommandRoute(APIRoute):
         return handle
 
 
-async def _prepare(request: Request) -> tuple[Actor, str | None, str]:
+class AdminCommandRoute(CommandRoute):
+    """A route by which an organization is administered, and that asks elsewhere before it writes."""
+
+    to_read = to_change = Scope.ADMIN
+
+
+async def _prepare(request: Request, needed: Scope) -> tuple[Actor, str | None, str]:
     # The body first: once it is kept, the form can be read from it as well.
     body = await request.body()
     authenticate: Authenticate = request.app.state.authenticate
     actor = await authenticate(request, request.path_params["org"])
     request.state.actor = actor
+    enforce(grants(actor.scopes, needed), "page")
     await check_csrf(request, actor)
     _check_text(request)
     key = None if request.method in _READING else await _key(request)

@@ -41,3 +41,8 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """What links begin with, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come by HTTPS."""
+        return self.base_url.startswith("https:")

@@ -13,7 +13,7 @@ from services.kit.conditions import IfMatch, number, set_etag
 from services.kit.database import Database
 from services.kit.errors import BadRequest, NotFound, NotSignedIn
 from services.kit.paging import After, Page, PageSize, Pagination
-from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
+from services.kit.routing import CommandId, CommandRoute, CurrentSession, ExportRoute, Route
 from services.lifecycle.schemas import CommanderBody, IncidentEdit, ListQuery, MessageBody, MessageView, NoteBody, Transition
 from services.lifecycle.service import LifecycleService
 from services.lifecycle.stream import Tail
@@ -22,6 +22,7 @@ from workflows.domain.events import ResourceKind
 from workflows.domain.record import Record
 
 router = APIRouter(prefix="/api/v1/{org}", tags=["lifecycle"], route_class=Route)
+exports = APIRouter(prefix="/api/v1/{org}", tags=["lifecycle"], route_class=ExportRoute)
 commands = APIRouter(prefix="/api/v1/{org}/incidents/{incident}", tags=["lifecycle"], route_class=CommandRoute)
 
 
@@ -82,7 +83,7 @@ async def get_messages(session: CurrentSession, actor: CurrentActor, lifecycle: 
     return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
 
 
-@router.get("/incidents/{incident}/record.json")
+@exports.get("/incidents/{incident}/record.json")
 async def get_record(session: CurrentSession, actor: CurrentActor, lifecycle: Lifecycle, incident: str) -> Record:
     """Every event with its hash, for `muster verify`."""
     return await lifecycle.record(session, actor, incident)

@@ -37,11 +37,13 @@ async def remember_open(database: Database) -> int:
     for row in rows:
         async with database.write(row.organization_id) as session:
             await outbox.put(session, row.organization_id, row.id, outbox.Errand.CATCH_UP)
+    await _remember_letters(database)
     return len(rows)
 
 
 async def recover(database: Database, incidents: IncidentGateway) -> int:
-    """Start the workflow of every open incident that has none, from the log; answers how many are open.
+    """Start the workflow of every open incident that has none, from the log; answers how many are open. Letters that are not
+    out yet are left to the relay.
 
     Raises:
         Unavailable: Temporal cannot be reached.
@@ -50,4 +52,13 @@ async def recover(database: Database, incidents: IncidentGateway) -> int:
         rows = await repository.open_incidents(session)
     for row in rows:
         await incidents.start(IncidentState.model_validate(row.state))
+    await _remember_letters(database)
     return len(rows)
+
+
+async def _remember_letters(database: Database) -> None:
+    async with database.read() as session:
+        rows = await repository.waiting_letters(session)
+    for row in rows:
+        async with database.write(row.organization_id) as session:
+            await outbox.put(session, row.organization_id, row.id, outbox.Errand.DELIVER)

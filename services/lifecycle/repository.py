@@ -64,8 +64,10 @@ def _conditions(query: ListQuery) -> list[ColumnElement[bool]]:
         projects = select(Project.id).where(or_(Project.id == query.project, func.lower(Project.name) == query.project.lower()))
         found.append(Incident.project_id.in_(projects))
     if query.commander:
-        by = Individual.id == query.commander if is_id(query.commander) else Individual.email == query.commander
+        by = Individual.id == query.commander if is_id(query.commander) else Individual.email_folded == query.commander.casefold()
         found.append(Incident.commander_id.in_(select(Individual.id).where(by)))
+    if query.mode:
+        found.append(Incident.mode == query.mode)
     if query.q:
         found.append(_containing(query.q))
     return found
@@ -77,12 +79,6 @@ def _containing(text: str) -> ColumnElement[bool]:
     if number.isascii() and number.isdigit() and len(number) < 10:
         condition = or_(condition, Incident.reference == int(number))
     return condition
-
-
-async def commanders(session: AsyncSession, actor: Actor) -> Sequence[Individual]:
-    """Those who command an incident the actor may see, to filter by."""
-    query = select(Incident.commander_id).where(visible_to(actor))
-    return (await session.scalars(select(Individual).where(Individual.id.in_(query)).order_by(Individual.name))).all()
 
 
 async def event_kinds(session: AsyncSession, incident: str, after: int) -> list[tuple[int, str]]:
@@ -124,3 +120,9 @@ async def changed_since(session: AsyncSession, at: str) -> Sequence[Incident]:
 async def open_incidents(session: AsyncSession) -> Sequence[Incident]:
     """Every open incident of every organization."""
     return (await session.scalars(select(Incident).where(Incident.is_open), execution_options=_EVERY)).all()
+
+
+async def waiting_letters(session: AsyncSession) -> Sequence[Delivery]:
+    """Every letter of every organization that is still to be sent."""
+    query = select(Delivery).where(Delivery.incident_id.is_(None), Delivery.state == "pending")
+    return (await session.scalars(query, execution_options=_EVERY)).all()

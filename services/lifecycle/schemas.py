@@ -9,7 +9,7 @@ from services.desk.lookup import Person
 from services.kit.paging import Filter
 from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Description, Tags, Text, Title, Trimmed
-from workflows.domain.events import Visibility
+from workflows.domain.events import Mode, Visibility
 
 Reason = Annotated[Text, StringConstraints(max_length=2000)]
 LongText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)]
@@ -74,5 +74,6 @@ class ListQuery(BaseModel):
     priority: Filter | None = None
     project: Filter | None = None
     commander: Filter | None = None
+    mode: Mode | None = None
     ongoing: bool | None = None
     q: Filter | None = None

@@ -5,25 +5,26 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chat.platform import ChannelNotReady, ChatPlatform
+from services.desk import permission
 from services.desk.choices import pick_setting
 from services.desk.commands import Desk
-from services.desk.lookup import Person, find_incident, people
+from services.desk.lookup import find_incident, people
 from services.desk.views import IncidentView, Viewer
 from services.kit.auth import Actor
 from services.kit.clock import MOMENT, rfc3339
 from services.kit.conditions import number
 from services.kit.database import Database
-from services.kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from services.kit.errors import Conflict, FieldError, Invalid, NotFound
 from services.kit.paging import Page, Pagination, decode_after, encode_after, unknown_after
 from services.lifecycle import repository, timeline
 from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
-from services.store import event_log
+from services.store import audit, event_log
 from workflows.domain.attributes import AttributeChanges
 from workflows.domain.commands import Absorb, AddNote, AssignCommander, ChangeStatus, Edit, RetryResource
-from workflows.domain.events import ResourceKind, Visibility
+from workflows.domain.events import ResourceKind
 from workflows.domain.incident import IncidentState, fold
 from workflows.domain.lifecycle import Category
-from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.policy import Action, Decision
 from workflows.domain.record import Record
 
 SORTS = {"-reported_at": False, "reported_at": True}
@@ -72,11 +73,6 @@ class LifecycleService:
         """How many incidents ``list_incidents`` would page through."""
         return await repository.count_incidents(session, actor, query)
 
-    async def commanders(self, session: AsyncSession, actor: Actor) -> list[Person]:
-        """Those who command an incident this actor may see, by name."""
-        rows = await repository.commanders(session, actor)
-        return [Person(id=row.id, name=row.name, email=row.email) for row in rows]
-
     async def get(self, session: AsyncSession, actor: Actor, reference: str, at: datetime | None = None) -> IncidentView:
         """An incident, as it is or as it was at a moment.
 
@@ -91,6 +87,15 @@ class LifecycleService:
                 raise NotFound("incident at that time")
             state = fold(row.id, actor.organization, past)
         return (await self._viewer.show(session, actor, [state]))[0]
+
+    async def decisions(self, session: AsyncSession, actor: Actor, reference: str) -> dict[Action, Decision]:
+        """What this actor may do to an incident, and why not the rest.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        row = await find_incident(session, actor, reference)
+        return await permission.decisions(session, actor, IncidentState.model_validate(row.state))
 
     async def timeline(
         self, session: AsyncSession, actor: Actor, reference: str, after: str | None = None, page_size: int = 25
@@ -114,13 +119,14 @@ class LifecycleService:
         )
 
     async def record(self, session: AsyncSession, actor: Actor, reference: str) -> Record:
-        """An incident's whole record, with hashes, for ``muster verify``.
+        """An incident's whole record, with hashes, for ``muster verify``. That it was taken is kept in the audit log.
 
         Raises:
             NotFound: no such incident for this actor.
         """
         row = await find_incident(session, actor, reference)
         events = await event_log.recorded(session, row.id)
+        audit.record(session, actor.origin, "record.exported", row.id, f"INC-{row.reference}")
         return Record(incident=row.id, reference=f"INC-{row.reference}", organization=actor.organization, events=tuple(events))
 
     async def messages(self, session: AsyncSession, actor: Actor, reference: str) -> list[MessageView]:
@@ -151,6 +157,7 @@ class LifecycleService:
         """
         async with self._database.read(actor.organization) as session:
             row = await find_incident(session, actor, reference)
+            await permission.require(session, actor, Action.POST, IncidentState.model_validate(row.state))
         try:
             return await self._platform.post(actor.organization, row.id, command_id, text, actor.individual)
         except ChannelNotReady as error:
@@ -177,10 +184,7 @@ class LifecycleService:
         """
         changes = await self._changes(actor, edit)
 
-        def build(state: IncidentState) -> Edit:
-            asks = Subject(role=actor.role, participates=state.present(actor.individual))
-            if edit.visibility is Visibility.RESTRICTED and not allowed(asks, Action.SEE_INCIDENT, edit.visibility):
-                raise Forbidden("Only those who take part, and administrators, restrict an incident. Join it first.", "not_in_it")
+        def build(_: IncidentState) -> Edit:
             return Edit(
                 command_id=command_id,
                 actor=actor.individual,
@@ -204,6 +208,7 @@ class LifecycleService:
         if transition.into is not None:
             async with self._database.read(actor.organization) as session:
                 target = await find_incident(session, actor, transition.into)
+                await permission.require(session, actor, Action.ADD_PARTICIPANT, IncidentState.model_validate(target.state))
             if not target.is_open:
                 raise Invalid.of("into", "merge_target_over", "The incident to merge into is over. Name an open one.")
             into = target.id
@@ -224,6 +229,8 @@ class LifecycleService:
     async def _announce_merge(self, actor: Actor, reference: str, into: str, transition: Transition) -> None:
         async with self._database.read(actor.organization) as session:
             source = IncidentState.model_validate((await find_incident(session, actor, reference)).state)
+            # Before the other incident hears of it: its record would keep a merge that was never allowed.
+            await permission.require(session, actor, Action.CHANGE_STATUS, source)
         merged = source.lifecycle.first(Category.MERGED)
         merges = transition.to in {merged.id, merged.category}
         if not merges or source.over or source.id == into or into in source.absorbed:

@@ -9,19 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from services.desk.lookup import Person
 from services.kit.clock import now
 from services.kit.database import Database
-from services.kit.ids import new_id
 from services.notify import repository
 from services.notify.channels.channel import Channel, ChannelName, NotSent, Outgoing, Rejected, StoredChannel
-from services.notify.rendering import Facts, Renderer
-from services.notify.repository import Due
-from services.store.contacts import Individual
-from services.store.deliveries import Delivery
+from services.notify.composing import NoLongerWanted, compose
+from services.notify.rendering import Renderer
+from services.store.deliveries import Delivery, Intent, intend
 from workflows.contracts.notify import DeliveryOutcome, DeliveryRequest, NoticeInput, Planned
-from workflows.domain.engagement import Evidence
-from workflows.domain.incident import IncidentState
 
 _BEAT: Final = 3.0
 """Seconds between signs of life while a message is sent."""
@@ -51,28 +46,12 @@ class NotifyActivities:
         """Write an intent for each recipient and channel, once, and answer those that are still to be carried out."""
         async with self._database.write(notice.organization) as session:
             found = await repository.individuals(session, notice.recipients)
-            await repository.intend(
-                session,
-                [
-                    {
-                        "id": new_id(),
-                        "organization_id": notice.organization,
-                        "incident_id": notice.incident,
-                        "kind": notice.kind,
-                        "cause": notice.cause,
-                        "recipient_id": person.id,
-                        "address": person.email,
-                        "channel": channel,
-                        "state": "pending",
-                        "attempts": 0,
-                        "in_doubt": False,
-                        "intended_at": now(),
-                        "updated_at": now(),
-                    }
-                    for person in sorted(found, key=lambda person: person.id)
-                    for channel in self._channels
-                ],
-            )
+            intents = [
+                Intent(person.id, person.email, channel)
+                for person in sorted(found, key=lambda person: person.id)
+                for channel in self._channels
+            ]
+            await intend(session, notice.organization, notice.incident, notice.kind, notice.cause, intents)
             await repository.unfold(session, notice.incident, notice.kind, notice.cause, notice.recipients)
             ids = await repository.pending(session, notice.incident, notice.kind, notice.cause, notice.recipients)
         return Planned(deliveries=tuple(ids))
@@ -81,14 +60,14 @@ class NotifyActivities:
     async def deliver(self, request: DeliveryRequest) -> DeliveryOutcome:
         """Make one delivery, unless the ledger says that it was made, or the present that it is no longer wanted."""
         async with self._database.write(request.organization) as session:
-            due = await repository.due(session, request.delivery)
-            row = due.delivery
+            row = await session.get_one(Delivery, request.delivery, with_for_update=True)
             if row.state != "pending" and not (request.retry and row.state == "failed"):
                 return DeliveryOutcome(state=row.state)
-            if (stale := _stale(due)) is not None:
-                row.state, row.reason, row.updated_at = "folded", stale, now()
+            try:
+                message = await compose(session, self._renderer, row)
+            except NoLongerWanted as stale:
+                row.state, row.reason, row.updated_at = "folded", str(stale), now()
                 return DeliveryOutcome(state=row.state)
-            message = self._compose(due)
             channel = self._channels[ChannelName(row.channel)]
             row.state, row.attempts, row.updated_at = "pending", row.attempts + 1, now()
             if isinstance(channel, StoredChannel):
@@ -108,17 +87,21 @@ class NotifyActivities:
             async with _alive():
                 provider_id = await channel.send(message)
         except Rejected as error:
-            return await self._record(attempt, state="failed", reason=str(error), in_doubt=doubt)
+            return await self._record(attempt, state="failed", reason=message.without_secret(str(error)), in_doubt=doubt)
         except NotSent as error:
-            await self._record(attempt, state="pending", reason=str(error), in_doubt=doubt)
-            raise ApplicationError(str(error), type="NotSent") from error
+            reason = message.without_secret(str(error))
+            await self._record(attempt, state="pending", reason=reason, in_doubt=doubt)
+            # Without its cause, which Temporal and the log would get as well: the server's own words.
+            raise ApplicationError(reason, type="NotSent") from None
         except (Exception, asyncio.CancelledError) as error:
             # Whether it went out is not known. Once more is right, but not for ever: a recipient gets two copies at the most.
-            reason = f"{type(error).__name__}: {error}"
+            reason = message.without_secret(f"{type(error).__name__}: {error}")
             if doubt and not channel.idempotent:
                 return await self._record(attempt, state="failed", reason=f"{_DOUBT_TWICE} {reason}", in_doubt=True)
             await self._record(attempt, state="pending", reason=reason, in_doubt=not channel.idempotent)
-            raise
+            if message.secret is None or isinstance(error, asyncio.CancelledError):
+                raise
+            raise ApplicationError(reason, type=type(error).__name__) from None
         return await self._record(
             attempt,
             state="sent",
@@ -149,32 +132,6 @@ class NotifyActivities:
                 row.provider, row.provider_id, row.sent_at = provider, provider_id, now()
         return DeliveryOutcome(state=state)
 
-    def _compose(self, due: Due) -> Outgoing:
-        row, participant = due.delivery, due.participant
-        rendered = self._renderer.welcome(
-            Facts(
-                organization_name=due.organization.name,
-                slug=due.organization.slug,
-                recipient=_person(due.recipient),
-                state=IncidentState.model_validate(due.incident.state),
-                reporter=_person(due.reporter),
-                commander=None if due.commander is None else _person(due.commander),
-                evidence=[Evidence.model_validate(piece) for piece in (participant.evidence if participant else ())],
-            )
-        )
-        return Outgoing(
-            organization=row.organization_id,
-            incident=row.incident_id,
-            delivery=row.id,
-            recipient=row.recipient_id,
-            name=due.recipient.name,
-            address=row.address,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            chat=rendered.chat,
-        )
-
 
 @asynccontextmanager
 async def _alive() -> AsyncIterator[None]:
@@ -200,16 +157,3 @@ async def _keep(session: AsyncSession, row: Delivery, channel: StoredChannel, me
         row.reason = str(error)
         return
     row.state, row.reason, row.provider, row.sent_at = "sent", _DOUBT if row.in_doubt else None, channel.provider, now()
-
-
-def _person(row: Individual) -> Person:
-    return Person(id=row.id, name=row.name, email=row.email)
-
-
-def _stale(due: Due) -> str | None:
-    """Why a delivery is no longer wanted, if so: a notice is checked against the present (N7)."""
-    if due.participant is None or due.participant.departed is not None:
-        return "No longer in the incident when it could be sent."
-    if not due.incident.is_open:
-        return f"The incident was {due.incident.category} when it could be sent."
-    return None

@@ -1,7 +1,7 @@
 """Notices in words: what the templates need to know, and the message they make."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from services.desk.lookup import Person
 from services.kit.markdown import to_html
+from workflows.contracts.notify import NoticeKind
 from workflows.domain.engagement import Evidence
 from workflows.domain.events import ResourceKind
 from workflows.domain.incident import IncidentState
@@ -26,7 +27,7 @@ _MEANS_SOMETHING: Final = re.compile(r"[\\`*_\[\]<>&~|]|^[#+=-]|(?<=\d)[.)](?=\s
 
 
 class Facts(BaseModel):
-    """What a notice is about, as of now."""
+    """What a notice about an incident says, as of now."""
 
     organization_name: str
     slug: str
@@ -37,14 +38,25 @@ class Facts(BaseModel):
     evidence: list[Evidence]
 
 
+class LetterFacts(BaseModel):
+    """What a letter says: ``page`` is where its link leads, ``life`` for how long that holds, in words."""
+
+    organization_name: str
+    slug: str
+    recipient: Person
+    page: str
+    secret: str
+    life: str
+
+
 @dataclass(frozen=True)
 class Rendered:
-    """A message in every form."""
+    """A message in every form; one that is never posted has none for chat."""
 
     subject: str
     text: str
     html: str
-    chat: str
+    chat: str = ""
 
 
 def _literal(text: str) -> str:
@@ -66,12 +78,25 @@ class Renderer:
     def welcome(self, facts: Facts) -> Rendered:
         """The welcome of a new participant (N1)."""
         context = self._context(facts)
-        subject = self._plain.get_template("welcome.subject.txt").render(context)
+        chat = self._plain.get_template("welcome.chat.md").render(context).strip()
+        return replace(self._mail(NoticeKind.WELCOME, context), chat=chat)
+
+    def letter(self, kind: NoticeKind, facts: LetterFacts) -> Rendered:
+        """A letter of this kind: mail about an account (O3)."""
+        context = {
+            "organization": {"name": facts.organization_name},
+            "recipient": {"name": facts.recipient.name, "address": facts.recipient.email},
+            "link": f"{self._base_url}/{facts.slug}/{facts.page}?secret={facts.secret}",
+            "life": facts.life,
+        }
+        return self._mail(kind, context)
+
+    def _mail(self, kind: NoticeKind, context: dict[str, Any]) -> Rendered:
+        subject = self._plain.get_template(f"{kind}.subject.txt").render(context)
         return Rendered(
             subject=" ".join(subject.split()),
-            text=self._plain.get_template("welcome.txt").render(context),
-            html=self._html.get_template("welcome.html").render(context),
-            chat=self._plain.get_template("welcome.chat.md").render(context).strip(),
+            text=self._plain.get_template(f"{kind}.txt").render(context),
+            html=self._html.get_template(f"{kind}.html").render(context),
         )
 
     def _context(self, facts: Facts) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """What the notify service asks of the store."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Select, and_, delete, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -12,17 +11,34 @@ from services.desk.lookup import visible_to
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.notify.schemas import DeliveryQuery
-from services.store.contacts import Individual
+from services.store.accounts import Account, Credential
+from services.store.contacts import Individual, is_contact
 from services.store.deliveries import Delivery, InboxMessage
 from services.store.incidents import Incident, ParticipantRow
 from services.store.organizations import Organization
-from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.policy import Action, MessageObject, Role, Scope, grants
 
 
-class Due(NamedTuple):
-    """A delivery, with what has to be known to make it."""
+class Entry(NamedTuple):
+    """A line of the ledger, with the id of the inbox message that it led to, if it did."""
 
     delivery: Delivery
+    recipient: Individual
+    incident: Incident | None
+    message: str | None
+
+
+class Kept(NamedTuple):
+    """A message of the built-in inbox."""
+
+    message: InboxMessage
+    recipient: Individual
+    incident: Incident | None
+
+
+class AboutIncident(NamedTuple):
+    """What has to be known to write a notice about an incident."""
+
     organization: Organization
     incident: Incident
     participant: ParticipantRow | None
@@ -31,9 +47,18 @@ class Due(NamedTuple):
     commander: Individual | None
 
 
+class AboutAccount(NamedTuple):
+    """What has to be known to write a letter."""
+
+    organization: Organization
+    recipient: Individual
+    account: Account | None
+
+
 _REPORTER, _COMMANDER = aliased(Individual), aliased(Individual)
-_DUE = (
-    select(Delivery, Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER)
+_ABOUT_INCIDENT = (
+    select(Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER)
+    .select_from(Delivery)
     .join(Organization, Organization.id == Delivery.organization_id)
     .join(Incident, Incident.id == Delivery.incident_id)
     .join(Individual, Individual.id == Delivery.recipient_id)
@@ -43,20 +68,17 @@ _DUE = (
         ParticipantRow,
         and_(ParticipantRow.incident_id == Delivery.incident_id, ParticipantRow.individual_id == Delivery.recipient_id),
     )
-    .with_for_update(of=Delivery)
+)
+_ABOUT_ACCOUNT = (
+    select(Organization, Individual, Account)
+    .select_from(Delivery)
+    .join(Organization, Organization.id == Delivery.organization_id)
+    .join(Individual, Individual.id == Delivery.recipient_id)
+    .outerjoin(Account, Account.individual_id == Delivery.recipient_id)
 )
 
 
-async def intend(session: AsyncSession, intents: Sequence[dict[str, Any]]) -> None:
-    """Write intents; one that is there already stays as it is."""
-    if not intents:
-        return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    # One row a parameter set: a statement that holds all the rows would be compiled anew for each number of them.
-    await session.execute(insert(Delivery).on_conflict_do_nothing(), list(intents))
-
-
-async def unfold(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> None:
+async def unfold(session: AsyncSession, incident: str | None, kind: str, cause: str, recipients: Sequence[str]) -> None:
     """What was folded is wanted again: its recipients came back, or the incident did."""
     statement = update(Delivery).where(
         Delivery.incident_id == incident,
@@ -68,7 +90,7 @@ async def unfold(session: AsyncSession, incident: str, kind: str, cause: str, re
     await session.execute(statement.values(state="pending", reason=None, updated_at=now()))
 
 
-async def pending(session: AsyncSession, incident: str, kind: str, cause: str, recipients: Sequence[str]) -> list[str]:
+async def pending(session: AsyncSession, incident: str | None, kind: str, cause: str, recipients: Sequence[str]) -> list[str]:
     """The deliveries of a notice that are still to be made, in a fixed order."""
     query = select(Delivery.id).where(
         Delivery.incident_id == incident,
@@ -81,23 +103,15 @@ async def pending(session: AsyncSession, incident: str, kind: str, cause: str, r
 
 
 async def individuals(session: AsyncSession, ids: Sequence[str]) -> Sequence[Individual]:
-    """The individuals of these ids."""
-    return (await session.scalars(select(Individual).where(Individual.id.in_(ids)))).all()
+    """The individuals of these ids who can be written to: a program has no address."""
+    return (await session.scalars(select(Individual).where(Individual.id.in_(ids), is_contact()))).all()
 
 
 async def list_deliveries(
     session: AsyncSession, actor: Actor, query: DeliveryQuery, incident: str | None, after: str | None, limit: int
-) -> Sequence[tuple[Delivery, Individual, Incident, str | None]]:
-    """Deliveries of incidents the actor may see, the latest first; with the id of the inbox message, if it went there."""
-    statement = (
-        select(Delivery, Individual, Incident, InboxMessage.id)
-        .join(Individual, Individual.id == Delivery.recipient_id)
-        .join(Incident, Incident.id == Delivery.incident_id)
-        .outerjoin(InboxMessage, InboxMessage.delivery_id == Delivery.id)
-        .where(visible_to(actor))
-        .order_by(Delivery.id.desc())
-        .limit(limit)
-    )
+) -> Sequence[Entry]:
+    """The deliveries the actor may see, the latest first."""
+    statement = _ledger(actor).order_by(Delivery.id.desc()).limit(limit)
     if incident is not None:
         statement = statement.where(Delivery.incident_id == incident)
     for column, wanted in (
@@ -115,25 +129,23 @@ async def list_deliveries(
         )
     if after is not None:
         statement = statement.where(Delivery.id < after)
-    return [(row[0], row[1], row[2], row[3]) for row in await session.execute(statement)]
+    return [Entry(*row) for row in await session.execute(statement)]
 
 
-async def find_delivery(session: AsyncSession, actor: Actor, delivery: str) -> Delivery | None:
-    """A delivery of an incident the actor may see."""
-    query = select(Delivery).join(Incident, Incident.id == Delivery.incident_id)
-    return await session.scalar(query.where(Delivery.id == delivery, visible_to(actor)))
+async def find_delivery(session: AsyncSession, actor: Actor, delivery: str) -> Entry | None:
+    """One delivery, if the actor may see it."""
+    row = (await session.execute(_ledger(actor).where(Delivery.id == delivery))).one_or_none()
+    return None if row is None else Entry(*row)
 
 
-async def list_inbox(
-    session: AsyncSession, actor: Actor, recipient: str | None, after: str | None, limit: int
-) -> Sequence[tuple[InboxMessage, Individual, Incident]]:
-    """Messages of the built-in inbox, the latest first: one's own, and everyone's to administrators."""
+async def list_inbox(session: AsyncSession, actor: Actor, recipient: str | None, after: str | None, limit: int) -> Sequence[Kept]:
+    """The messages of the built-in inbox that the actor may read, the latest first."""
     statement = _inbox(actor).order_by(InboxMessage.id.desc()).limit(limit)
     if recipient is not None:
         statement = statement.where(InboxMessage.recipient_id == recipient)
     if after is not None:
         statement = statement.where(InboxMessage.id < after)
-    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+    return [Kept(*row) for row in await session.execute(statement)]
 
 
 async def inbox_recipients(session: AsyncSession, actor: Actor) -> Sequence[Individual]:
@@ -142,10 +154,10 @@ async def inbox_recipients(session: AsyncSession, actor: Actor) -> Sequence[Indi
     return (await session.scalars(select(Individual).where(Individual.id.in_(having)).order_by(Individual.name))).all()
 
 
-async def find_message(session: AsyncSession, actor: Actor, message: str) -> tuple[InboxMessage, Individual, Incident] | None:
+async def find_message(session: AsyncSession, actor: Actor, message: str) -> Kept | None:
     """One message of the built-in inbox, if the actor may read it."""
     row = (await session.execute(_inbox(actor).where(InboxMessage.id == message))).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else Kept(*row)
 
 
 async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
@@ -155,18 +167,68 @@ async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
     return (await session.scalars(query.order_by(Delivery.updated_at))).all()
 
 
-async def due(session: AsyncSession, delivery: str) -> Due:
-    """A delivery and what it is about. It stays locked until the transaction ends: only one try at a time."""
-    row = (await session.execute(_DUE.where(Delivery.id == delivery))).one()
-    return Due(*row)
+async def about_incident(session: AsyncSession, delivery: str) -> AboutIncident:
+    """What a notice about an incident is written from."""
+    return AboutIncident(*(await session.execute(_ABOUT_INCIDENT.where(Delivery.id == delivery))).one())
 
 
-def _inbox(actor: Actor) -> Select[InboxMessage, Individual, Incident]:
-    query = (
+async def about_account(session: AsyncSession, delivery: str) -> AboutAccount:
+    """What a letter is written from. Its recipient stays locked until the transaction ends, so that only one link holds."""
+    query = _ABOUT_ACCOUNT.where(Delivery.id == delivery).with_for_update(of=Individual, key_share=True)
+    return AboutAccount(*(await session.execute(query)).one())
+
+
+async def is_superseded(session: AsyncSession, letter: Delivery) -> bool:
+    """Whether its recipient gets a later letter of this kind, so that the link in this one would not hold for long."""
+    query = select(Delivery.id).where(
+        Delivery.incident_id.is_(None),
+        Delivery.kind == letter.kind,
+        Delivery.recipient_id == letter.recipient_id,
+        Delivery.id > letter.id,
+        Delivery.state.in_(("pending", "sent")),
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
+async def forget_credentials(session: AsyncSession, account: str, kind: str) -> None:
+    """Delete the account's credentials of this kind: their secrets no longer hold."""
+    await session.execute(delete(Credential).where(Credential.account_id == account, Credential.kind == kind))
+
+
+def _ledger(actor: Actor) -> Select[Delivery, Individual, Incident | None, str | None]:
+    """Deliveries of incidents the actor may see; and letters, where the policy lets the actor read what opens no account."""
+    letter: ColumnElement[bool] = Delivery.incident_id.is_(None)
+    if not actor.may(Action.READ_MESSAGE, MessageObject()):
+        letter = and_(letter, Delivery.recipient_id == actor.individual)
+    return (
+        select(Delivery, Individual, Incident, InboxMessage.id)
+        .join(Individual, Individual.id == Delivery.recipient_id)
+        .outerjoin(Incident, Incident.id == Delivery.incident_id)
+        .outerjoin(Account, Account.individual_id == Delivery.recipient_id)
+        .outerjoin(InboxMessage, and_(InboxMessage.delivery_id == Delivery.id, _readable(actor)))
+        .where(or_(letter, and_(Delivery.incident_id.is_not(None), visible_to(actor))))
+    )
+
+
+def _inbox(actor: Actor) -> Select[InboxMessage, Individual, Incident | None]:
+    return (
         select(InboxMessage, Individual, Incident)
         .join(Individual, Individual.id == InboxMessage.recipient_id)
-        .join(Incident, Incident.id == InboxMessage.incident_id)
+        .outerjoin(Incident, Incident.id == InboxMessage.incident_id)
+        .outerjoin(Account, Account.individual_id == InboxMessage.recipient_id)
+        .where(_readable(actor))
     )
-    if allowed(Subject(role=actor.role), Action.SEE_OTHERS_MESSAGES):
-        return query
-    return query.where(InboxMessage.recipient_id == actor.individual)
+
+
+def _readable(actor: Actor) -> ColumnElement[bool]:
+    """The condition under which the policy lets this actor read a message to an individual with this ``Account``, if any.
+
+    A letter's link is as good as its recipient's password, so a token that is only to read never gets it.
+    """
+    letter = InboxMessage.incident_id.is_(None)
+    readable: ColumnElement[bool] = InboxMessage.recipient_id == actor.individual
+    if actor.may(Action.READ_MESSAGE, MessageObject()):
+        readable = or_(readable, not_(letter))
+    if opened := [role for role in Role if actor.may(Action.READ_MESSAGE, MessageObject(opens=role))]:
+        readable = or_(readable, and_(letter, Account.role.in_(opened)))
+    return readable if grants(actor.scopes, Scope.ADMIN).allowed else and_(readable, not_(letter))

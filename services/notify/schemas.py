@@ -16,12 +16,15 @@ class RecipientView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One line of the ledger. ``provider`` is who carried it; ``in_doubt``: an earlier attempt may have gone out as well."""
+    """One line of the ledger. ``provider`` is who carried it; ``in_doubt``: an earlier attempt may have gone out as well.
+
+    A letter, which is mail about an account, belongs to no incident.
+    """
 
     id: str
-    incident: str
-    incident_reference: str
-    incident_title: str
+    incident: str | None
+    incident_reference: str | None
+    incident_title: str | None
     kind: str
     recipient: RecipientView
     channel: str
@@ -44,8 +47,8 @@ class InboxMessageView(BaseModel):
 
     id: str
     delivery: str
-    incident: str
-    incident_reference: str
+    incident: str | None
+    incident_reference: str | None
     recipient: RecipientView
     channel: str
     subject: str

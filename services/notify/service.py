@@ -2,18 +2,21 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.desk import permission
 from services.desk.lookup import Person, find_incident
 from services.kit.auth import Actor
 from services.kit.errors import Conflict, NotFound, Unavailable
 from services.kit.ids import is_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
 from services.notify import repository
+from services.notify.repository import Entry, Kept
 from services.notify.schemas import DeliveryQuery, DeliveryView, InboxMessageView, RecipientView
-from services.store.contacts import Individual
-from services.store.deliveries import Delivery, InboxMessage
+from services.store.deliveries import Delivery
 from services.store.incidents import Incident
 from workflows import gateway
 from workflows.contracts.notify import NoticeInput, NoticeKind
+from workflows.domain.incident import IncidentState
+from workflows.domain.policy import Action
 
 
 class NotifyService:
@@ -37,8 +40,8 @@ class NotifyService:
         position = None if after is None else decode_after(scope, after, 1)[0]
         rows = await repository.list_deliveries(session, actor, query, incident, position, page_size + 1)
         shown = rows[:page_size]
-        following = encode_after(scope, [shown[-1][0].id]) if len(rows) > page_size else None
-        return Page(data=[_delivery(*row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+        following = encode_after(scope, [shown[-1].delivery.id]) if len(rows) > page_size else None
+        return Page(data=[_delivery(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
 
     async def trouble(self, session: AsyncSession, incident: str) -> list[Delivery]:
         """The deliveries of an incident that did not go out so far."""
@@ -48,11 +51,15 @@ class NotifyService:
         """Try a failed delivery once more. Asking twice is one more try.
 
         Raises:
-            NotFound: no such delivery for this actor. Conflict: ``delivery_not_failed``. Unavailable: Temporal is down.
+            NotFound, Forbidden: no such delivery for this actor, or only to be seen. Conflict: ``delivery_not_failed``.
+            Unavailable: Temporal is down.
         """
-        row = await repository.find_delivery(session, actor, delivery) if is_id(delivery) else None
-        if row is None:
+        entry = await repository.find_delivery(session, actor, delivery) if is_id(delivery) else None
+        if entry is None:
             raise NotFound("delivery")
+        if entry.incident is not None:
+            await permission.require(session, actor, Action.RETRY, IncidentState.model_validate(entry.incident.state))
+        row = entry.delivery
         if row.state != "failed":
             message = "It is still being tried." if row.state == "pending" else f"It is {row.state} already."
             raise Conflict(message, "delivery_not_failed")
@@ -68,10 +75,7 @@ class NotifyService:
             await self._incidents.send(notice, f"retry:{row.id}:{row.attempts}")
         except gateway.Unavailable as error:
             raise Unavailable("Temporal does not answer. Try again in a moment.", "temporal_unavailable") from error
-        found = await repository.list_deliveries(
-            session, actor, DeliveryQuery(recipient=row.recipient_id), row.incident_id, None, 100
-        )
-        return next(_delivery(*entry) for entry in found if entry[0].id == row.id)
+        return _delivery(entry)
 
     async def inbox(
         self,
@@ -81,7 +85,9 @@ class NotifyService:
         after: str | None = None,
         page_size: int = 25,
     ) -> Page[InboxMessageView]:
-        """A page of the built-in inbox, the latest first: one's own messages, and everyone's to administrators.
+        """A page of the built-in inbox, the latest first: one's own messages, and to administrators everyone's.
+
+        Where mail stays here, a letter's link signs in as its recipient: it is shown to those who may manage that account.
 
         Raises:
             BadRequest: ``unknown_after``.
@@ -90,8 +96,8 @@ class NotifyService:
         position = None if after is None else decode_after(scope, after, 1)[0]
         rows = await repository.list_inbox(session, actor, recipient, position, page_size + 1)
         shown = rows[:page_size]
-        following = encode_after(scope, [shown[-1][0].id]) if len(rows) > page_size else None
-        return Page(data=[_message(*row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+        following = encode_after(scope, [shown[-1].message.id]) if len(rows) > page_size else None
+        return Page(data=[_message(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
 
     async def inbox_recipients(self, session: AsyncSession, actor: Actor) -> list[Person]:
         """Those who have messages in the built-in inbox that this actor may read, by name."""
@@ -107,17 +113,18 @@ class NotifyService:
         found = await repository.find_message(session, actor, message) if is_id(message) else None
         if found is None:
             raise NotFound("message")
-        return _message(*found)
+        return _message(found)
 
 
-def _delivery(row: Delivery, person: Individual, incident: Incident, message: str | None) -> DeliveryView:
+def _delivery(entry: Entry) -> DeliveryView:
+    row = entry.delivery
     return DeliveryView(
         id=row.id,
         incident=row.incident_id,
-        incident_reference=f"INC-{incident.reference}",
-        incident_title=incident.title,
+        incident_reference=_reference(entry.incident),
+        incident_title=None if entry.incident is None else entry.incident.title,
         kind=row.kind,
-        recipient=RecipientView(id=row.recipient_id, name=person.name, address=row.address),
+        recipient=RecipientView(id=row.recipient_id, name=entry.recipient.name, address=row.address),
         channel=row.channel,
         provider=row.provider,
         state=row.state,
@@ -125,22 +132,27 @@ def _delivery(row: Delivery, person: Individual, incident: Incident, message: st
         in_doubt=row.in_doubt,
         attempts=row.attempts,
         provider_id=row.provider_id,
-        inbox_message=message,
+        inbox_message=entry.message,
         intended_at=row.intended_at,
         sent_at=row.sent_at,
     )
 
 
-def _message(row: InboxMessage, person: Individual, incident: Incident) -> InboxMessageView:
+def _message(kept: Kept) -> InboxMessageView:
+    row = kept.message
     return InboxMessageView(
         id=row.id,
         delivery=row.delivery_id,
         incident=row.incident_id,
-        incident_reference=f"INC-{incident.reference}",
-        recipient=RecipientView(id=row.recipient_id, name=person.name, address=row.address),
+        incident_reference=_reference(kept.incident),
+        recipient=RecipientView(id=row.recipient_id, name=kept.recipient.name, address=row.address),
         channel=row.channel,
         subject=row.subject,
         text=row.text,
         html=row.html,
         at=row.created_at,
     )
+
+
+def _reference(incident: Incident | None) -> str | None:
+    return None if incident is None else f"INC-{incident.reference}"

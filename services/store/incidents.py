@@ -32,6 +32,7 @@ class Incident(OrganizationRow, Base):
     priority_id: Mapped[str] = mapped_column(ID)
     project_id: Mapped[str] = mapped_column(ID, ForeignKey("projects.id"))
     visibility: Mapped[str] = mapped_column(String(20))
+    mode: Mapped[str] = mapped_column(String(20))
     status_id: Mapped[str] = mapped_column(String(60))
     category: Mapped[str] = mapped_column(String(20))
     is_open: Mapped[bool]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.base import ID, Base, OrganizationRow
@@ -17,18 +17,48 @@ class Organization(Base):
     slug: Mapped[str] = mapped_column(String(63), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     next_reference: Mapped[int] = mapped_column(default=1)
+    version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 
 
 class Project(OrganizationRow, Base):
-    """A team's space within an organization."""
+    """A team's space within an organization. ``self_join``: whoever sees one of its incidents may join it (E8).
+
+    The defaults are what a report into it has unless it says otherwise; None is the organization's own default. New accounts
+    become members of the default project.
+    """
 
     __tablename__ = "projects"
-    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        Index(
+            "uq_projects_default",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+            sqlite_where=text("is_default"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     is_default: Mapped[bool] = mapped_column(default=False)
+    self_join: Mapped[bool] = mapped_column(default=True)
+    default_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("settings.id"))
+    default_severity_id: Mapped[str | None] = mapped_column(ID, ForeignKey("settings.id"))
+    default_priority_id: Mapped[str | None] = mapped_column(ID, ForeignKey("settings.id"))
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class ProjectMember(OrganizationRow, Base):
+    """An account's membership in a project."""
+
+    __tablename__ = "project_members"
+    __table_args__ = (Index("ix_project_members_account_id", "account_id"),)
+
+    project_id: Mapped[str] = mapped_column(ID, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    added_at: Mapped[datetime]
 
 
 class Setting(OrganizationRow, Base):
@@ -45,29 +75,3 @@ class Setting(OrganizationRow, Base):
     name: Mapped[str] = mapped_column(String(100))
     rank: Mapped[int]
     is_default: Mapped[bool] = mapped_column(default=False)
-
-
-class Account(OrganizationRow, Base):
-    """Someone who can sign in to an organization. Every account is also an individual, so it can be engaged and act."""
-
-    __tablename__ = "accounts"
-    __table_args__ = (UniqueConstraint("individual_id"),)
-
-    id: Mapped[str] = mapped_column(ID, primary_key=True)
-    individual_id: Mapped[str] = mapped_column(ID, ForeignKey("individuals.id"))
-    role: Mapped[str] = mapped_column(String(20))
-    active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime]
-
-
-class Credential(OrganizationRow, Base):
-    """What proves who someone is: an API token, a browser session, or a one-time sign-in link. Only the hash is kept."""
-
-    __tablename__ = "credentials"
-
-    id: Mapped[str] = mapped_column(ID, primary_key=True)
-    account_id: Mapped[str] = mapped_column(ID, ForeignKey("accounts.id", ondelete="CASCADE"))
-    kind: Mapped[str] = mapped_column(String(20))
-    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, delete, select, update
+from sqlalchemy import Index, String, Text, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,23 +17,27 @@ EVERY = {"every_organization": True}
 
 
 class Errand(StrEnum):
-    """What is to be done in Temporal."""
+    """What is to be done in Temporal, and with what: the errand's subject."""
 
     START = "start"
+    """Start the workflow of an incident."""
     CATCH_UP = "catch_up"
+    """Have the workflow of an incident take in what the log has."""
+    DELIVER = "deliver"
+    """Make a delivery that belongs to no incident."""
 
 
 class OutboxRow(OrganizationRow, Base):
-    """One errand, kept until it is done. At most one of a kind for an incident. ``trace`` is the W3C traceparent it came from."""
+    """One errand, kept until it is done. At most one of a kind for a subject. ``trace`` is the W3C traceparent it came from."""
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_next_at", "next_at"),
-        Index("uq_outbox_incident_id_errand", "incident_id", "errand", unique=True),
+        Index("uq_outbox_subject_id_errand", "subject_id", "errand", unique=True),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
-    incident_id: Mapped[str] = mapped_column(ID, ForeignKey("incidents.id", ondelete="CASCADE"))
+    subject_id: Mapped[str] = mapped_column(ID)
     errand: Mapped[str] = mapped_column(String(20))
     trace: Mapped[str | None] = mapped_column(String(120))
     attempts: Mapped[int] = mapped_column(default=0)
@@ -42,12 +46,12 @@ class OutboxRow(OrganizationRow, Base):
     next_at: Mapped[datetime]
 
 
-async def put(session: AsyncSession, organization: str, incident: str, errand: Errand, trace: str | None = None) -> None:
+async def put(session: AsyncSession, organization: str, subject: str, errand: Errand, trace: str | None = None) -> None:
     """Add an errand, unless the same is waiting already."""
     values = {
         "id": new_id(),
         "organization_id": organization,
-        "incident_id": incident,
+        "subject_id": subject,
         "errand": errand,
         "trace": trace,
         "attempts": 0,

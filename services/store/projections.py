@@ -32,6 +32,7 @@ def _show(row: Incident, state: IncidentState) -> None:
     row.priority_id = state.attributes.priority.id
     row.project_id = state.project.id
     row.visibility = state.visibility
+    row.mode = state.mode
     row.status_id = state.status_id
     row.category = state.status.category
     row.is_open = not state.over

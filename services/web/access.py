@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
 
-from services.accounts.service import AccountsService
+from services.accounts.oidc import OpenIDConnect
+from services.accounts.organizations import Organizations
+from services.accounts.recovery import Recovery
+from services.accounts.service import SESSION_LIFE, AccountsService
+from services.accounts.sign_in_provider import SignInProvider
 from services.engagement.service import EngagementService
 from services.intake.service import IntakeService
 from services.kit.database import Database
@@ -21,6 +27,10 @@ class Services:
     settings: Settings
     database: Database
     accounts: AccountsService
+    organizations: Organizations
+    recovery: Recovery
+    oidc: OpenIDConnect
+    sign_in_provider: SignInProvider
     intake: IntakeService
     engagement: EngagementService
     lifecycle: LifecycleService
@@ -33,6 +43,10 @@ def _services(request: Request) -> Services:
         settings=state.settings,
         database=state.database,
         accounts=state.accounts,
+        organizations=state.organizations,
+        recovery=state.recovery,
+        oidc=state.oidc,
+        sign_in_provider=state.sign_in_provider,
         intake=state.intake,
         engagement=state.engagement,
         lifecycle=state.lifecycle,
@@ -41,3 +55,29 @@ def _services(request: Request) -> Services:
 
 
 AllServices = Annotated[Services, Depends(_services)]
+
+
+def safe_next(slug: str, wanted: str) -> str:
+    """Where to go on after signing in to an organization: a page of it that was asked for, or its first page.
+
+    Anything else, like an address elsewhere that only looks like a path, is not followed.
+    """
+    parts = urlsplit(wanted)
+    inside = parts.path == f"/{slug}" or parts.path.startswith(f"/{slug}/")
+    plain = wanted.isprintable() and "\\" not in wanted and not parts.scheme and not parts.netloc
+    return wanted if inside and plain and "/sign-in" not in parts.path else f"/{slug}"
+
+
+def signed_in(services: Services, slug: str, secret: str, where: str) -> Response:
+    """Go on as who has just signed in: with a session of their own in this organization, beside the others they have."""
+    response = RedirectResponse(where, 303)
+    response.set_cookie(
+        services.accounts.cookie(slug),
+        secret,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=services.settings.is_secure,
+    )
+    return response

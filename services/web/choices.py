@@ -6,7 +6,6 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from services.accounts.schemas import Choices
-from services.desk.lookup import Person
 
 
 class Option(BaseModel):
@@ -26,11 +25,6 @@ class Entry(Protocol):
 def named(entries: Iterable[Entry]) -> list[Option]:
     """Entries by name, which is what a shared link holds as well."""
     return [Option(value=entry.name, label=entry.name) for entry in entries]
-
-
-def people(found: Iterable[Person]) -> list[Option]:
-    """People, told apart by their addresses."""
-    return [Option(value=person.id, label=f"{person.name} ({person.email})") for person in found]
 
 
 def attribute_options(choices: Choices) -> dict[str, list[Option]]:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from services.kit.errors import Conflict, Invalid, MusterError, Pending, Unavailable
+from services.kit.errors import Conflict, Forbidden, Invalid, MusterError, Pending, Unavailable
 
-REFUSALS: Final = (Conflict, Invalid, Pending, Unavailable)
+REFUSALS: Final = (Conflict, Forbidden, Invalid, Pending, Unavailable)
 """What a page answers itself, so that nothing that was typed is lost."""
 
 

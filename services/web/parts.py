@@ -7,31 +7,33 @@ from typing import Final
 from urllib.parse import urlencode
 
 from services.desk.views import IncidentView
-from services.engagement import contacts
 from services.engagement.schemas import ParticipantView
 from services.kit.auth import Actor
 from services.kit.markdown import to_html
 from services.kit.routing import CurrentSession
 from services.lifecycle.timeline import TimelineEntry
 from services.notify.schemas import DeliveryQuery, DeliveryView
-from services.web import choices
 from services.web.access import Services
 from services.web.lifecycle import Moves, moves, track
 from services.web.render import Context
 from workflows.domain.events import Resource
 from workflows.domain.lifecycle import Category
-from workflows.domain.policy import Action, Subject, allowed
+from workflows.domain.policy import Action, Decision
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look of one reader at an incident. ``after`` is the position in the list of the open tab, on its later pages."""
+    """One look of one reader at an incident, and what the policy says to whatever they could do to it.
+
+    ``after`` is the position in the list of the open tab, on its later pages.
+    """
 
     services: Services
     session: CurrentSession
     actor: Actor
     incident: IncidentView
     participants: list[ParticipantView]
+    decisions: dict[Action, Decision]
     after: str | None = None
 
     @property
@@ -43,6 +45,17 @@ class Look:
     def present(self) -> list[ParticipantView]:
         """Those who are in the incident now."""
         return [participant for participant in self.participants if participant.state in {"engaged", "joined"}]
+
+    @property
+    def inside(self) -> bool:
+        """Whether the reader is in the incident now."""
+        return self.actor.individual in {participant.individual.id for participant in self.present}
+
+    @property
+    def could_join(self) -> bool:
+        """Whether joining would change anything; then the policy says whether the reader may."""
+        begun = self.incident.status.category is not Category.REPORTED
+        return begun and self.incident.closed_at is None and not self.inside
 
 
 Part = Callable[[Look], Awaitable[Context]]
@@ -56,7 +69,8 @@ async def look_at(services: Services, session: CurrentSession, actor: Actor, ref
     """
     incident = await services.lifecycle.get(session, actor, reference)
     participants = await services.engagement.participants(session, actor, reference)
-    return Look(services, session, actor, incident, participants, after)
+    decisions = await services.lifecycle.decisions(session, actor, reference)
+    return Look(services, session, actor, incident, participants, decisions, after)
 
 
 def shared(look: Look) -> Context:
@@ -93,13 +107,12 @@ async def about(_: Look) -> Context:
 
 
 async def people(look: Look) -> Context:
-    """Who is engaged and why, and who can be added."""
-    present = {participant.individual.id for participant in look.present}
-    found = await contacts.active_people(look.session) if _can(look)["engage"] else []
+    """Who is engaged and why, and a field to add someone."""
     return {
         "participants": look.participants,
-        "candidates": choices.people(person for person in found if person.id not in present),
+        "adding": "",
         "errors": {},
+        "no_join": look.decisions[Action.JOIN].reason if look.could_join else "",
     }
 
 
@@ -146,7 +159,7 @@ async def deliveries(look: Look) -> Context:
     query = DeliveryQuery(incident=look.incident.id)
     page = await look.services.notify.deliveries(look.session, look.actor, query, look.after)
     return {
-        "deliveries": [delivery(look.actor, row) for row in page.data],
+        "deliveries": [delivery(look.actor, row, retry=_can(look)["retry"]) for row in page.data],
         "older_href": _older(look, "deliveries", page.pagination.after),
         "after": look.after,
     }
@@ -193,10 +206,11 @@ PARTS: Final[dict[str, tuple[str, Part]]] = {
 TABS: Final = ("timeline", "channel", "deliveries")
 
 
-def delivery(actor: Actor, row: DeliveryView) -> Context:
-    """A line of the ledger."""
+def delivery(actor: Actor, row: DeliveryView, *, retry: bool) -> Context:
+    """A line of the ledger; ``retry``: the reader may have it tried again, should it have failed."""
     return dict(row) | {
-        "incident": {"reference": row.incident_reference, "title": row.incident_title},
+        "retry": retry,
+        "incident": {"reference": row.incident_reference, "title": row.incident_title} if row.incident else None,
         "inbox_href": f"/{actor.slug}/inbox/{row.inbox_message}" if row.inbox_message else None,
     }
 
@@ -209,21 +223,19 @@ def local(look: Look, resource: Resource) -> Resource:
 
 
 def _can(look: Look) -> dict[str, bool]:
-    present = {participant.individual.id for participant in look.present}
-    leads = look.incident.commander is not None and look.incident.commander.id == look.actor.individual
     me, incident = look.actor.individual, look.incident
-    subject = Subject(role=look.actor.role, participates=me in present)
-    change = allowed(subject, Action.CHANGE_INCIDENT, incident.visibility)
-    going_on = change and incident.closed_at is None
+    may = {action for action, decision in look.decisions.items() if decision.allowed}
+    leads = incident.commander is not None and incident.commander.id == me
+    open_ = incident.closed_at is None
     return {
-        "move": change,
-        "post": change,
-        "retry": change,
-        "change": going_on,
-        "engage": going_on,
-        "join": going_on and me not in present and incident.status.category is not Category.REPORTED,
-        "leave": going_on and me in present and not leads,
-        "hand_over": going_on and leads,
+        "move": Action.CHANGE_STATUS in may,
+        "post": Action.POST in may,
+        "retry": Action.RETRY in may,
+        "change": open_ and Action.EDIT in may,
+        "engage": open_ and Action.ADD_PARTICIPANT in may,
+        "join": look.could_join and Action.JOIN in may,
+        "leave": open_ and look.inside and not leads,
+        "hand_over": open_ and leads and Action.ASSIGN_COMMANDER in may,
     }
 
 

@@ -1,6 +1,7 @@
 """Templates, as answers."""
 
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -38,12 +39,20 @@ def render_page(
     return render(template, common(actor) | shared | context, status)
 
 
+def zone(actor: Actor) -> ZoneInfo:
+    """The zone in which times are written for someone; who leaves that to the browser gets UTC, and the browser's from its script."""
+    return ZoneInfo(actor.preferences.time_zone or "UTC")
+
+
 def common(actor: Actor) -> Context:
     """What every page and fragment within an organization needs."""
     return {
         "org": {"slug": actor.slug, "name": actor.organization_name},
-        "me": {"name": actor.name, "individual": actor.individual},
+        "me": {"name": actor.name, "individual": actor.individual, "theme": actor.preferences.theme},
+        "elsewhere": actor.elsewhere,
         "csrf_token": actor.csrf_token,
         "command_id": new_id,
         "now": now(),
+        "zone": zone(actor),
+        "time_zone": actor.preferences.time_zone,
     }

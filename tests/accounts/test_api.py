@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select, update
 
 from services.kit.clock import now
-from services.store.organizations import Credential
+from services.store.accounts import Credential
 from tests.accounts.members import member
 from tests.kit.problems import problem
 from tests.support.running import Organization, RunningMuster
+from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
 
@@ -37,7 +38,7 @@ async def test_the_last_owner_cannot_lock_everyone_out(muster: RunningMuster, or
         problem(await other.api.delete(f"/individuals/{other.individual}"), 409, "last_owner")
         link = await muster.muster.accounts.issue_link(org.slug)
         async with httpx.AsyncClient(base_url=muster.base_url) as browser:
-            assert (await browser.get("/sign-in", params={"link": link})).headers["location"] == f"/{org.slug}"
+            assert (await browser.post("/sign-in", data={"link": link})).headers["location"] == f"/{org.slug}"
             assert (await other.api.get("/me")).json()["individual"]["name"] == "Otto"
 
 
@@ -60,21 +61,22 @@ async def test_signing_in_again_ends_the_session_before_and_forgets_what_expired
 
     async def credentials() -> list[Credential]:
         async with database.read(organization) as session:
-            return list(await session.scalars(select(Credential).where(Credential.kind != "token")))
+            return list(await session.scalars(select(Credential)))
 
     async with httpx.AsyncClient(base_url=muster.base_url) as browser:
-        await browser.get("/sign-in", params={"link": await accounts.issue_link(org.slug)})
-        first = browser.cookies["muster_session"]
-        await browser.get("/sign-in", params={"link": await accounts.issue_link(org.slug)})
-        assert browser.cookies["muster_session"] != first
-    assert [row.kind for row in await credentials()] == ["session"]
-    await accounts.issue_link(org.slug)
-    async with database.write(organization) as session:
-        await session.execute(
-            update(Credential).where(Credential.kind != "token").values(expires_at=now() - timedelta(seconds=1))
-        )
-    await accounts.issue_link(org.slug)
-    assert [row.kind for row in await credentials()] == ["link"]
+        await browser.post("/sign-in", data={"link": await accounts.issue_link(org.slug)})
+        first = browser.cookies[f"muster-{org.slug}"]
+        await browser.post("/sign-in", data={"link": await accounts.issue_link(org.slug)})
+        assert browser.cookies[f"muster-{org.slug}"] != first
+        assert [row.kind for row in await credentials()] == ["session"]
+        link = await accounts.issue_link(org.slug)
+        async with database.write(organization) as session:
+            old = update(Credential).where(Credential.kind == "session").values(expires_at=now() - timedelta(seconds=1))
+            await session.execute(old)
+        assert (await browser.get(f"/{org.slug}/inbox", headers=HTML)).status_code == 303
+        await browser.post("/sign-in", data={"link": link})
+        assert len(await credentials()) == 1
+        assert (await browser.get(f"/{org.slug}/inbox", headers=HTML)).status_code == 200
 
 
 @pytest.mark.feature("L12")

@@ -13,15 +13,15 @@ GENERATED = ROOT / "services" / "store" / "migrations" / "versions"
 def test_no_file_is_longer_than_its_budget() -> None:
     files = [*((path, LINES) for path in sources(*PRODUCT, "bin")), *((path, TEST_LINES) for path in sources("tests"))]
     files.append((ROOT / "bin" / "setup", LINES))
-    counted = ((path, len(path.read_text().splitlines()), budget) for path, budget in files)
+    # A migration is a list of tables as Alembic writes it, and never changes again.
+    counted = ((path, len(path.read_text().splitlines()), budget) for path, budget in files if path.parent != GENERATED)
     assert {name_of(path): lines for path, lines, budget in counted if lines > budget} == {}
 
 
 def test_no_function_is_longer_than_its_budget() -> None:
     too_long: dict[str, int] = {}
     for path in modules(*PRODUCT, "tests"):
-        # A migration is a list of tables as Alembic writes it, and never changes again.
-        if path.is_relative_to(GENERATED):
+        if path.parent == GENERATED:
             continue
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from services.accounts.service import AccountsService
+from services.accounts.organizations import Organizations
 from services.engagement.repository import find_terms
 from services.kit.clock import now
 from services.kit.database import Database, sqlite_url
@@ -53,7 +53,7 @@ async def prepare(folder: Path, terms: int) -> tuple[Database, str]:
     path = folder / f"terms-{terms}.db"
     database = Database(sqlite_url(path))
     await schema.upgrade(database)
-    await AccountsService(database).begin()
+    await Organizations(database).begin()
     # The journal can be changed only while nobody else is connected; Muster changes it back.
     await database.engine.dispose()
     organization = await asyncio.to_thread(_fill, path, terms)

@@ -10,6 +10,7 @@ from services.kit.temporal_server import EmbeddedTemporal
 from tests.conftest import new_database, new_namespace
 from tests.support import chromium
 from tests.support.chromium import Tab, Visitor
+from tests.support.ports import free_port
 from tests.support.running import RunningMuster, running_muster
 
 
@@ -20,7 +21,8 @@ async def front(
     """A running Muster. What a database can do differently is tested below the pages."""
     folder = tmp_path_factory.mktemp("front")
     database = await new_database("sqlite", folder, request)
-    async with running_muster(database, await new_namespace(temporal), Settings(data_dir=folder)) as running:
+    port = free_port()
+    async with running_muster(database, await new_namespace(temporal), Settings(data_dir=folder, port=port), port) as running:
         yield running
     await database.close()
 

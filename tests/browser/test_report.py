@@ -46,6 +46,7 @@ async def test_a_link_fills_the_form_in(visitor: Visitor, tab: Tab) -> None:
     await tab.open(f"/{visitor.org.slug}/incidents/report?{urlencode(asked)}")
     for label in ("Title", "Type", "Priority", "Project", "Tags"):
         await expect(tab.page.get_by_label(label, exact=label != "Tags")).to_have_value(asked[label.lower()])
+    await expect(tab.page.get_by_label("Commander", exact=False)).to_have_value(f"Kai Okafor <{kai['email']}>")
     await tab.page.get_by_role("button", name="Report incident").click()
     await tab.arrive(f"/{visitor.org.slug}/incidents/INC-1/receipt")
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.app import NAMES
 from tests.docs.facts import BEGIN, END, OPERATIONS, ROOT, commands, settings_table
+from tests.docs.permissions import PERMISSIONS, with_tables
 from tests.features import states
 from workflows.domain.events import Body
 
@@ -19,6 +20,12 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 def test_every_setting_is_stated_as_it_is() -> None:
     table = OPERATIONS.read_text().partition(BEGIN)[2].partition(END)[0]
     assert table == settings_table(), "run python -m tests.docs.facts"
+
+
+@pytest.mark.feature("O4")
+def test_the_tables_of_permissions_are_the_policy() -> None:
+    document = PERMISSIONS.read_text()
+    assert document == with_tables(document), "run python -m tests.docs.permissions"
 
 
 @pytest.mark.parametrize("command", list(commands()))

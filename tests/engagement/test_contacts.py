@@ -77,15 +77,17 @@ async def test_of_two_changes_of_one_version_one_is_told(org: Organization) -> N
 
 
 @pytest.mark.feature("E1")
-async def test_individuals_are_found_literally(org: Organization) -> None:
-    for name, term in (("100% Ann", "x"), ("Under_score", "y"), ("Back\\slash", "z"), ("Plain", "50% off_all")):
-        await org.post("/individuals", {"name": name, "email": f"{term[0]}@example.org", "terms": [term]})
+async def test_individuals_are_found_by_how_their_words_begin(org: Organization) -> None:
+    for name, term in (("100% Ann", "x"), ("Under_score", "y"), ("Zoë Back\\slash", "z"), ("Plain", "50% off_all")):
+        await org.post("/individuals", {"name": name, "email": f"{term[0]}@example.com", "terms": [term]})
 
     async def found(q: str) -> list[str]:
         return [each["name"] for each in (await org.get("/individuals", q=q))["data"]]
 
-    assert await found("%") == ["100% Ann", "Plain"]
-    assert await found("_") == ["Plain", "Under_score"]
-    assert await found("\\") == ["Back\\slash"]
-    assert await found("PLAIN") == ["Plain"]
-    assert await found("nothing like it") == []
+    assert await found("ann") == await found("Ann 10") == ["100% Ann"]
+    assert await found("SLASH zoe\u0308") == ["Zoë Back\\slash"]
+    assert await found("und sco") == await found("y@example.com") == ["Under_score"]
+    assert await found("PLAIN") == await found("off 5") == ["Plain"]
+    assert await found("com example") == ["100% Ann", "Plain", "Under_score", "Zoë Back\\slash"]
+    for nobody in ("%", "_", "\\", "lain", "ann off", "nothing like it", "ﷺ" * 200):
+        assert await found(nobody) == []

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,16 +12,11 @@ from typing import Self
 
 import httpx
 
+from tests.support.ports import free_port
+
 MUSTER = (str(Path(sys.executable).parent / "muster"),)
 """The command."""
 _OURS = ("MUSTER_", "TEMPORAL_", "OTEL_", "FAULT_")
-
-
-def free_port() -> int:
-    """A port of loopback that nothing uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class MusterProcess:

@@ -112,7 +112,7 @@ async def settle(muster: MusterProcess, client: Client, incident: str) -> None:
 
     async def settled() -> bool:
         with sqlite3.connect(f"file:{muster.folder / 'muster.db'}?mode=ro", uri=True, timeout=10) as database:
-            errands = database.execute("SELECT incident_id, errand, attempts, last_error FROM outbox").fetchall()
+            errands = database.execute("SELECT subject_id, errand, attempts, last_error FROM outbox").fetchall()
         try:
             temporal = await connect(Target(f"127.0.0.1:{muster.temporal_port}"))
             described = await temporal.get_workflow_handle(workflow_id(incident)).describe()

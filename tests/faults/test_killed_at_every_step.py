@@ -81,8 +81,8 @@ async def _killed(undisturbed: Undisturbed, program: Path, folder: Path, victim:
             incident = await story.tell(client)
             await story.settle(muster, client, incident)
             differences = undisturbed.outcome.differences(await story.outcome(muster, client, incident))
-        except AssertionError as error:
-            differences = [str(error)]
+        except (AssertionError, TimeoutError) as error:
+            differences = [repr(error), muster.log]
     sys.stderr.write(f"{victim} at {at}: {time.monotonic() - began:.1f} s {_journal(folder)[at - 1 : at]} {differences}\n")
     return differences
 

@@ -12,7 +12,8 @@ from aiosmtpd.handlers import Message
 
 from services.kit.temporal_server import EmbeddedTemporal
 from tests.faults import story
-from tests.faults.processes import MusterProcess, free_port
+from tests.faults.processes import MusterProcess
+from tests.support.ports import free_port
 
 
 class _Post(Message):

@@ -1,7 +1,6 @@
 """A report is taken while Temporal is away, and started when it is back (R4)."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from services.store.incidents import Incident
 from services.store.outbox import OutboxRow
 from tests.kit.problems import problem
 from tests.store.rows import fill
+from tests.support.ports import free_port
 from tests.support.running import Organization, running_muster
 from workflows.gateway import IncidentGateway
 
@@ -26,18 +26,11 @@ PATIENCE = 60.0
 """Seconds after which an answer would be a hang."""
 
 
-def closed_port() -> str:
-    """An address at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
 @pytest.mark.feature("R4", "R3")
 async def test_without_temporal_reports_are_taken_and_nothing_hangs(
     database: Database, tmp_path: Path, namespace: Target
 ) -> None:
-    async with running_muster(database, Target(closed_port()), Settings(data_dir=tmp_path)) as muster:
+    async with running_muster(database, Target(f"127.0.0.1:{free_port()}"), Settings(data_dir=tmp_path)) as muster:
         org = await muster.organization()
         async with asyncio.timeout(PATIENCE):
             made = await org.api.post("/incidents", json={"title": "Temporal is away"})
@@ -80,7 +73,7 @@ async def answers_without_temporal(org: Organization, made: httpx.Response) -> N
 async def _waits(database: Database, incident: str) -> bool:
     """Whether the errand to start was tried, and put off with the reason."""
     async with database.read() as session:
-        query = select(OutboxRow).where(OutboxRow.incident_id == incident, OutboxRow.errand == "start")
+        query = select(OutboxRow).where(OutboxRow.subject_id == incident, OutboxRow.errand == "start")
         row = (await session.scalars(query, execution_options=outbox.EVERY)).one()
     return row.attempts > 0 and bool(row.last_error)
 
@@ -102,7 +95,8 @@ async def test_an_errand_that_cannot_be_read_does_not_stop_the_others(database: 
 async def test_whatever_is_wrong_with_one_errand_the_relay_goes_on(database: Database, namespace: Target) -> None:
     made = await fill(database, "a")
     async with database.write() as session:
-        await session.execute(update(OutboxRow).values(errand="start"), execution_options=outbox.EVERY)
+        errand = update(OutboxRow).values(errand="start", subject_id=made[Incident].id)
+        await session.execute(errand, execution_options=outbox.EVERY)
     async with database.write("a") as session:
         (await session.get_one(Incident, made[Incident].id)).state = {"version": {}}
     relay = Relay(database, IncidentGateway(await connect(namespace)))

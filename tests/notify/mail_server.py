@@ -1,7 +1,7 @@
 """A mail server of the test's own, that can be told to misbehave."""
 
 import asyncio
-import socket
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,12 +11,14 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.support.ports import free_port
 
-def free_port() -> int:
-    """A port that nothing listens on yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+
+def links(mail: EmailMessage) -> str:
+    """The addresses in a mail's text, one after the other."""
+    text = mail.get_body(("plain",))
+    assert text is not None
+    return " ".join(re.findall(r"https?://\S+", str(text.get_content())))
 
 
 @dataclass
@@ -24,7 +26,8 @@ class MailServer:
     """Takes mail on one port, when it is up.
 
     ``refuse`` is answered to a recipient; ``cut_early`` connections are cut at the recipient; ``drop_next`` mails are taken, and
-    then the connection is cut before the answer; ``stall`` is the command ("RCPT", "DATA") that is never answered.
+    then the connection is cut before the answer; a mail is refused with each
+    code of ``quoting`` and its own links; ``stall`` is the command ("RCPT", "DATA") that is never answered.
     """
 
     port: int = field(default_factory=free_port)
@@ -32,6 +35,7 @@ class MailServer:
     refuse: str | None = None
     cut_early: int = 0
     drop_next: int = 0
+    quoting: list[int] = field(default_factory=list)
     stall: str | None = None
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
@@ -63,6 +67,8 @@ class MailServer:
             self.drop_next -= 1
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
+        if self.quoting:
+            return f"{self.quoting.pop(0)} it has a link that is not liked: {links(mail)}"
         return "250 OK"
 
     async def up(self) -> None:

@@ -9,10 +9,13 @@ import pytest
 
 from services.kit.settings import Settings
 from services.kit.temporal import Target
+from services.store.secrets import digest
 from tests.conftest import new_database, new_namespace
 from tests.kit.problems import problem
-from tests.notify.mail_server import MailServer, mail_server
+from tests.notify.letters import Addressee, addressee, secret_in
+from tests.notify.mail_server import MailServer, links, mail_server
 from tests.support.running import Organization, RunningMuster, running_muster
+from workflows.contracts.notify import NoticeKind
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +225,73 @@ async def test_a_notice_of_an_incident_that_ended_is_folded(org: Organization, m
     assert folded is not None
     assert "closed" in folded["reason"]
     assert mail.to(ana["email"]) == []
+
+
+@pytest.mark.parametrize(("kind", "page"), [(NoticeKind.INVITATION, "invitation"), (NoticeKind.PASSWORD_RESET, "reset-password")])
+@pytest.mark.feature("N6")
+async def test_a_letters_secret_is_in_the_mail_alone(
+    mailing: RunningMuster,
+    org: Organization,
+    mail: MailServer,
+    kind: NoticeKind,
+    page: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    ana = await addressee(mailing, org)
+    mail.quoting = [554, 451]
+    delivery = await ana.intend(kind)
+    await org.until(partial(ana.is_, delivery, "failed", 1))
+    kept = [str(vars(await ana.row(delivery)))]
+    assert (await org.api.post(f"/deliveries/{delivery}/retry")).status_code == 202
+    await org.until(partial(ana.is_, delivery, "sent", 3))
+    kept.append(str(vars(await ana.row(delivery))))
+    secrets = [secret_in(links(each), org.slug, page) for each in mail.to(ana.address)]
+    assert len(set(secrets)) == 3
+    (credential,) = await ana.credentials()
+    assert credential.secret_hash == digest(secrets[-1])
+    for wave in (delivery, f"retry:{delivery}:1"):
+        handle = mailing.muster.client.get_workflow_handle(f"notice:{ana.organization}:{kind}:{wave}")
+        await handle.result()
+        async for event in handle.fetch_history_events():
+            kept.append(event.SerializeToString().decode(errors="replace"))
+    # The ledger has the first refusal, Temporal the second.
+    assert ["not liked" in each for each in kept].count(True) == 2
+    written = "".join([*kept, caplog.text, *capfd.readouterr()])
+    assert not any(secret in written for secret in secrets)
+
+
+@pytest.mark.feature("N6", "N7")
+async def test_a_letter_that_waits_for_the_server_goes_to_the_address_of_then(
+    mailing: RunningMuster, org: Organization, mail: MailServer
+) -> None:
+    ana = await addressee(mailing, org)
+    await mail.down()
+    delivery = await ana.intend()
+    await org.until(lambda: _tried(ana, delivery))
+    (before,) = await ana.credentials()
+    corrected = f"right@{org.slug}.example"
+    assert (await org.api.patch(f"/individuals/{ana.individual}", json={"email": corrected})).is_success
+    await mail.up()
+    await org.until(partial(ana.is_, delivery, "sent"))
+    assert mail.to(ana.address) == []
+    (found,) = mail.to(corrected)
+    (credential,) = await ana.credentials()
+    assert credential.secret_hash == digest(secret_in(links(found), org.slug, "invitation")) != before.secret_hash
+    assert (await ana.row(delivery)).address == corrected
+
+
+async def _tried(ana: Addressee, delivery: str) -> bool:
+    return bool((await ana.row(delivery)).reason)
+
+
+@pytest.mark.feature("N6")
+async def test_a_letter_is_tried_again_from_the_ledgers_page(mailing: RunningMuster, org: Organization, mail: MailServer) -> None:
+    ana = await addressee(mailing, org)
+    mail.refuse = "550 no such mailbox"
+    delivery = await ana.intend()
+    await org.until(partial(ana.is_, delivery, "failed"))
+    mail.refuse = None
+    answer = await org.api.post(f"{org.base_url}/{org.slug}/deliveries/{delivery}/retry")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/{org.slug}/deliveries")
+    await org.until(partial(ana.is_, delivery, "sent", 2))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.accounts.service import AccountsService
+from services.accounts.organizations import Organizations
 from services.kit.clock import now, rfc3339
 from services.kit.database import Database
 from services.kit.ids import new_id
@@ -78,7 +78,7 @@ class Log:
 
 @pytest.fixture
 async def log(database: Database) -> Log:
-    await AccountsService(database).begin("log", "Log")
+    await Organizations(database).begin("log", "Log")
     async with database.read() as session:
         organization = (await session.scalars(select(Organization))).one().id
     people = list(PEOPLE)

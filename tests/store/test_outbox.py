@@ -25,9 +25,9 @@ async def incident(database: Database) -> str:
     return str(made[Incident].id)
 
 
-async def put(database: Database, incident: str, errand: Errand = Errand.START) -> None:
+async def put(database: Database, subject: str, errand: Errand = Errand.START) -> None:
     async with database.write("a") as session:
-        await outbox.put(session, "a", incident, errand)
+        await outbox.put(session, "a", subject, errand)
 
 
 async def claim(database: Database) -> list[OutboxRow]:
@@ -40,7 +40,9 @@ async def test_the_same_errand_waits_once(database: Database, incident: str) -> 
     await put(database, incident)
     await put(database, incident)
     await put(database, incident, Errand.CATCH_UP)
-    assert sorted(row.errand for row in await claim(database)) == ["catch_up", "start"]
+    await put(database, "a delivery", Errand.DELIVER)
+    await put(database, "another", Errand.DELIVER)
+    assert sorted(row.errand for row in await claim(database)) == ["catch_up", "deliver", "deliver", "start"]
 
 
 @pytest.mark.feature("R4")

@@ -78,7 +78,8 @@ class Visitor:
     """Someone with a browser, signed in to an organization as its owner.
 
     ``faults`` gathers what must not be: errors in the console (also violations of the content security policy), errors of pages,
-    requests to elsewhere, and what axe finds. ``expected`` are the HTTP statuses a test provokes, which browsers report too.
+    requests to elsewhere, and what axe finds. ``expected`` are the HTTP statuses a test provokes, which browsers report too;
+    ``friends`` are the origins beside this Muster that it goes to.
     """
 
     browser: Browser
@@ -86,6 +87,7 @@ class Visitor:
     org: Organization
     faults: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
+    friends: set[str] = field(default_factory=set)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
     async def window(self, signed_in: bool = True, **options: Any) -> BrowserContext:
@@ -100,6 +102,8 @@ class Visitor:
             page = await context.new_page()
             link = await self.muster.muster.accounts.issue_link(self.org.slug)
             await page.goto(f"{self.muster.base_url}/sign-in?link={link}")
+            await page.click("button")
+            await page.wait_for_url(f"{self.muster.base_url}/{self.org.slug}")
             await page.close()
         return context
 
@@ -119,5 +123,6 @@ class Visitor:
             self.faults.append(f"console: {message.text} {json.dumps(message.location)}")
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith((f"{self.muster.base_url}/", "data:")):
+        own = (f"{self.muster.base_url}/", "data:", *(f"{origin}/" for origin in self.friends))
+        if not request.url.startswith(own):
             self.faults.append(f"a request to elsewhere: {request.url}")

@@ -92,7 +92,7 @@ class RunningMuster:
     async def organization(self) -> Organization:
         """A new organization that nobody else uses."""
         slug = f"t{uuid.uuid4().hex[:10]}"
-        token = await self.muster.accounts.begin(slug, slug.capitalize(), ("Olive Owner", f"olive@{slug}.example"))
+        token = await self.muster.organizations.begin(slug, slug.capitalize(), ("Olive Owner", f"olive@{slug}.example"))
         assert token is not None
         api = httpx.AsyncClient(
             base_url=f"{self.base_url}/api/v1/{slug}", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
@@ -101,11 +101,11 @@ class RunningMuster:
 
 
 @asynccontextmanager
-async def running_muster(database: Database, target: Target, settings: Settings) -> AsyncIterator[RunningMuster]:
-    """Serve every service on a free port of this machine, with workers, until the block ends."""
+async def running_muster(database: Database, target: Target, settings: Settings, port: int = 0) -> AsyncIterator[RunningMuster]:
+    """Serve every service on a port of this machine (0: any free one), with workers, until the block ends."""
     muster = await assemble(settings, database, target)
     app = create_app(muster)
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     try:

@@ -1,12 +1,14 @@
 """What the tests of the pages share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import event
 
-from tests.support.running import RunningMuster
+from tests.support.running import Organization, RunningMuster
+from tests.web.browser import HTML, Browser
 
 
 @pytest.fixture
@@ -21,3 +23,12 @@ def statements(muster: RunningMuster) -> Iterator[list[str]]:
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+async def browser(muster: RunningMuster, org: Organization) -> AsyncIterator[Browser]:
+    """A browser that is signed in as the organization's owner."""
+    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+        link = await muster.muster.accounts.issue_link(org.slug)
+        assert (await client.post("/sign-in", data={"link": link})).status_code == 303
+        yield Browser(client, org.slug)

@@ -20,7 +20,7 @@ async def browser(database: Database, tmp_path: Path) -> AsyncIterator[Browser]:
         org = await running.organization()
         async with httpx.AsyncClient(base_url=running.base_url, headers=HTML, timeout=30) as client, org.api:
             link = await running.muster.accounts.issue_link(org.slug)
-            await client.get("/sign-in", params={"link": link})
+            await client.post("/sign-in", data={"link": link})
             yield Browser(client, org.slug)
 
 

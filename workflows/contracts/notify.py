@@ -12,21 +12,24 @@ WORKFLOW: Final = "Notification"
 
 
 class NoticeKind(StrEnum):
-    """What a notice is about."""
+    """What a notice is about. All but the welcome are letters: mail that belongs to no incident."""
 
     WELCOME = "welcome"
+    INVITATION = "invitation"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  (a kind of notice)
 
 
 class NoticeInput(Value):
     """One notice: one kind and cause with all its recipients (individuals' ids).
 
-    ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a welcome's cause is constant.
-    ``deliveries`` are intents that were written already (a retry, or what is left after continuing as new); ``late`` are those
-    that a few tries could not make, and that wait for their provider; ``retry`` also tries those that have failed for good.
+    ``incident`` is None for a letter. ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a
+    welcome's cause is constant. ``deliveries`` are intents that were written already (a letter's, a retry, or what is left after
+    continuing as new); ``late`` are those that a few tries could not make, and that wait for their provider; ``retry`` also tries
+    those that have failed for good.
     """
 
     organization: str
-    incident: str
+    incident: str | None
     kind: NoticeKind
     cause: str
     recipients: tuple[str, ...] = ()
@@ -56,8 +59,8 @@ class DeliveryOutcome(Value):
 
 
 def workflow_id(notice: NoticeInput, wave: str) -> str:
-    """The id of the workflow for one wave of a notice."""
-    return f"notice:{notice.incident}:{notice.kind}:{wave}"
+    """The id of the workflow for one wave of a notice: a letter's begins with its organization, any other's with its incident."""
+    return f"notice:{notice.incident or notice.organization}:{notice.kind}:{wave}"
 
 
 @activity.defn(name="notify.plan")

@@ -4,13 +4,18 @@ from workflows.domain.attributes import AttributeChanges
 from workflows.domain.engagement import Match
 from workflows.domain.events import Departure, Reported, Resource, ResourceKind, Visibility
 from workflows.domain.model import Value
+from workflows.domain.policy import Authority
 
 
 class Command(Value):
-    """What all commands carry: an id chosen by the caller, and who asks (an individual's id; None is Muster itself)."""
+    """What all commands carry: an id chosen by the caller, and who asks (an individual's id; None is Muster itself).
+
+    ``authority`` is what the policy needs to know of who asks; None needs no permission.
+    """
 
     command_id: str
     actor: str | None = None
+    authority: Authority | None = None
 
 
 class Report(Command):

@@ -4,6 +4,7 @@ from functools import singledispatch
 
 from workflows.domain import commands as ask
 from workflows.domain import events as did
+from workflows.domain.admission import admit
 from workflows.domain.attributes import AttributeChanges
 from workflows.domain.engagement import Evidence, EvidenceKind, Match
 from workflows.domain.errors import Refused
@@ -22,11 +23,12 @@ def decide(command: ask.Command, state: IncidentState) -> list[did.Body]:
 
 
 def drafts(command: ask.Command, state: IncidentState) -> list[did.Draft]:
-    """``decide``, with who asked and by which command.
+    """``decide``, with who asked and by which command, if they may.
 
     Raises:
-        Refused: as ``decide``.
+        Refused: as ``admit`` and ``decide``.
     """
+    admit(command, state)
     return [did.Draft(command_id=command.command_id, actor=command.actor, body=body) for body in decide(command, state)]
 
 

@@ -18,11 +18,12 @@ class ChannelName(StrEnum):
 class Outgoing:
     """One rendered message. ``delivery`` names it for ever: a channel that can, uses it to send only once.
 
-    ``recipient`` is the individual's id; ``name`` and ``address`` are what mail is addressed to.
+    ``incident`` is None for a letter, which has no chat form. ``recipient`` is the individual's id; ``name`` and ``address`` are
+    what mail is addressed to. ``secret`` is what the message must hold and nothing else may.
     """
 
     organization: str
-    incident: str
+    incident: str | None
     delivery: str
     recipient: str
     name: str
@@ -31,6 +32,11 @@ class Outgoing:
     text: str
     html: str
     chat: str
+    secret: str | None = None
+
+    def without_secret(self, words: str) -> str:
+        """What somebody said of this message, as a mail server that quotes the link it objects to."""
+        return words if self.secret is None else words.replace(self.secret, "…")
 
 
 class NotSent(Exception):

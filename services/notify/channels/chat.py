@@ -15,6 +15,8 @@ class ChatChannel:
 
     async def keep(self, session: AsyncSession, message: Outgoing) -> str:
         """See ``StoredChannel``."""
+        if message.incident is None:
+            raise ValueError("a letter belongs to no incident, so there is no channel to post it in")
         try:
             posted = await builtin.place(
                 session, message.incident, message.delivery, message.chat, author=None, only_to=message.recipient

@@ -15,10 +15,17 @@ from services.kit.errors import Invalid, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
 from services.web.forms import Fields, faults, split, typed
-from services.web.render import Context, Flash, render_page
-from workflows.domain.policy import Action, Subject, allowed
+from services.web.render import Context, Flash, common, render, render_page
+from workflows.domain.policy import Action, ContactObject
 
 router = APIRouter(prefix="/{org}/contacts/individuals", route_class=Route, include_in_schema=False)
+suggested = APIRouter(prefix="/{org}/contacts/suggestions", route_class=Route, include_in_schema=False)
+
+
+@suggested.get("")
+async def suggestions(session: CurrentSession, actor: CurrentActor, q: Annotated[str, Query(max_length=600)] = "") -> Response:
+    """A few people whom one may mean by what is typed so far, as the options of a list."""
+    return render("_fragments/suggestions.html", common(actor) | {"people": await contacts.suggestions(session, q)})
 
 
 @router.get("")
@@ -92,7 +99,7 @@ async def _list(
         "individuals": page.data,
         "query": {"q": q},
         "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
-        "can": {"manage": allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)},
+        "can": {"manage": actor.may(Action.EDIT_CONTACT, ContactObject())},
         "form": typed(fields, "name", "email", "terms"),
         "errors": errors,
     }
@@ -100,7 +107,7 @@ async def _list(
 
 
 def _individual(actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int) -> Response:
-    manage = found.id == actor.individual or allowed(Subject(role=actor.role), Action.EDIT_CONTACTS)
+    manage = actor.may(Action.EDIT_CONTACT, ContactObject(own=found.id == actor.individual))
     context = {
         "individual": found,
         "form": form | {"version": str(found.version)},

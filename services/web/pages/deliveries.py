@@ -14,6 +14,7 @@ from services.notify.schemas import DeliveryQuery, DeliveryView
 from services.web import parts
 from services.web.access import AllServices
 from services.web.render import render_page
+from workflows.domain.policy import Action
 
 router = APIRouter(prefix="/{org}/deliveries", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/deliveries", route_class=CommandRoute, include_in_schema=False)
@@ -41,11 +42,12 @@ async def deliveries(
     except NotFound:
         # An incident that is not there has no deliveries; here that is an empty list, not an error.
         page = Page[DeliveryView](data=[], pagination=Pagination(after=None, page_size=25))
+    failed = {row.incident for row in page.data if row.incident and row.state == "failed"}
+    refused = {each for each in failed if not (await services.lifecycle.decisions(session, actor, each))[Action.RETRY].allowed}
     following = page.pagination.after
     context = {
-        "deliveries": [parts.delivery(actor, row) for row in page.data],
+        "deliveries": [parts.delivery(actor, row, retry=row.incident not in refused) for row in page.data],
         "filters": filters,
-        "can": {"retry": True},
         "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
     }
     return render_page(actor, "pages/deliveries.html", "deliveries", context)
@@ -53,7 +55,9 @@ async def deliveries(
 
 @commands.post("/{delivery}/retry")
 async def retry(actor: CurrentActor, services: AllServices, delivery: str) -> Response:
-    """Try a failed delivery once more, and show the incident's deliveries."""
+    """Try a failed delivery once more, and show its incident's deliveries, or a letter in the ledger."""
     async with services.database.read(actor.organization) as session:
         tried = await services.notify.retry(session, actor, delivery)
+    if tried.incident is None:
+        return RedirectResponse(f"/{actor.slug}/deliveries", 303)
     return RedirectResponse(f"/{actor.slug}/incidents/{tried.incident_reference}?tab=deliveries", 303)

@@ -6,16 +6,18 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
+from services.accounts import lists
 from services.desk.views import IncidentView
-from services.kit.auth import Actor, CurrentActor
-from services.kit.errors import Conflict, Invalid, MusterError, Pending, Unavailable, VersionConflict
+from services.kit.auth import Actor, CurrentActor, enforce
+from services.kit.errors import Invalid, MusterError, VersionConflict
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from services.lifecycle.schemas import IncidentEdit
 from services.web import choices
 from services.web.access import AllServices, Services
 from services.web.forms import Fields, faults, split
-from services.web.outcome import in_words
+from services.web.outcome import REFUSALS, in_words
 from services.web.render import render_page
+from workflows.domain.policy import Action
 
 router = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=CommandRoute, include_in_schema=False)
@@ -29,6 +31,7 @@ _WAS: Final = "was_"
 async def form(session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str) -> Response:
     """The form, with everything as it is."""
     found = await services.lifecycle.get(session, actor, incident)
+    enforce((await services.lifecycle.decisions(session, actor, incident))[Action.EDIT], "incident")
     return await _show(session, actor, services, found, {}, {}, 200)
 
 
@@ -49,7 +52,7 @@ async def edit(actor: CurrentActor, services: AllServices, incident: str, fields
         await services.lifecycle.edit(actor, incident, changes, command_id, attributes_version=found.attributes_version)
     except (ValidationError, Invalid) as error:
         return await _again(services, actor, incident, changed, faults(error), 422)
-    except (Conflict, Pending, Unavailable, VersionConflict) as error:
+    except (*REFUSALS, VersionConflict) as error:
         return await _again(services, actor, incident, changed, {"": _sentence(error)}, error.status)
     return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
 
@@ -112,7 +115,7 @@ async def _show(
         "incident": incident,
         "form": present | changed,
         "was": {_WAS + name: text for name, text in present.items()},
-        "options": choices.attribute_options(await services.accounts.choices(session)),
+        "options": choices.attribute_options(await lists.selectable(session)),
         "errors": errors,
     }
     return render_page(actor, "pages/incident_edit.html", "incidents", context, status)

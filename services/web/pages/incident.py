@@ -7,8 +7,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
+from services.desk.lookup import resolve_person
 from services.kit.auth import Actor, CurrentActor
-from services.kit.errors import NotFound, Pending, Unavailable
+from services.kit.errors import Invalid, NotFound, Pending, Unavailable
 from services.kit.paging import After
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from services.lifecycle.schemas import NoteBody
@@ -85,10 +86,13 @@ async def add_participant(
     actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId
 ) -> Response:
     """Bring a person in."""
-    individual = fields.get("individual", "")
-    if not individual:
-        return await _again(services, actor, incident, 422, more={"errors": {"individual": "Choose a person."}})
-    return await _act(services, actor, incident, services.engagement.add(actor, incident, individual, command_id))
+    typed = fields.get("individual", "")
+    try:
+        async with services.database.read(actor.organization) as session:
+            person = await resolve_person(session, "individual", typed)
+    except Invalid as error:
+        return await _again(services, actor, incident, 422, more={"adding": typed, "errors": faults(error)})
+    return await _act(services, actor, incident, services.engagement.add(actor, incident, person.id, command_id))
 
 
 @commands.post("/participants/{individual}/remove")

@@ -1,11 +1,14 @@
 """The list of incidents (C9, without playbooks)."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 
+from services.accounts import lists
+from services.desk.lookup import Person, resolve_person
 from services.kit.auth import CurrentActor
+from services.kit.errors import Invalid
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
 from services.lifecycle.schemas import ListQuery
@@ -13,11 +16,21 @@ from services.web import choices
 from services.web.access import AllServices
 from services.web.choices import Option
 from services.web.render import Flash, render_page
+from workflows.domain.events import Mode
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE
 
 router = APIRouter(prefix="/{org}", route_class=Route, include_in_schema=False)
 
 Filter = Annotated[str, Query(max_length=200)]
+
+STATUSES: Final = [Option(value=entry.id, label=entry.name) for entry in DEFAULT_LIFECYCLE.statuses]
+MODES: Final = [
+    Option(value=Mode.STANDARD, label="Real"),
+    Option(value=Mode.PRACTICE, label="Practice"),
+    Option(value=Mode.RETROSPECTIVE, label="Retrospective"),
+]
+NOBODY: Final = "nobody"
+"""Whoever is not found leads no incident."""
 
 
 @router.get("")
@@ -28,37 +41,45 @@ async def incidents(
     ongoing: Filter = "",
     status: Filter = "",
     severity: Filter = "",
-    commander: Filter = "",
+    commander: Annotated[str, Query(max_length=600)] = "",
+    mode: Filter = "",
     q: Filter = "",
     after: After = None,
 ) -> Response:
     """The incidents one may see, the latest first."""
-    filters = {"ongoing": ongoing, "status": status, "severity": severity, "commander": commander, "q": q}
+    filters = {"ongoing": ongoing, "status": status, "severity": severity, "commander": commander, "mode": mode, "q": q}
+    modes = {option.value: option.label for option in MODES}
+    wrong = f"There is no status “{status}”." if status and status not in {option.value for option in STATUSES} else ""
+    led_by = None
+    if commander:
+        try:
+            person = await resolve_person(session, "commander", commander)
+            led_by, filters["commander"] = person.id, Person(id=person.id, name=person.name, email=person.email).label
+        except Invalid as error:
+            led_by, wrong = NOBODY, error.detail
     query = ListQuery(
         ongoing={"true": True, "false": False}.get(ongoing),
         status=status or None,
         severity=severity or None,
-        commander=commander or None,
+        commander=led_by,
+        mode=Mode(mode) if mode in modes else None,
         q=q or None,
     )
-    statuses = [Option(value=entry.id, label=entry.name) for entry in DEFAULT_LIFECYCLE.statuses]
-    unknown = status and status not in {option.value for option in statuses}
     page = await services.lifecycle.list_incidents(session, actor, query, after=after)
-    found = await services.accounts.choices(session)
-    commanders = await services.lifecycle.commanders(session, actor)
+    found = await lists.selectable(session)
     asked = {name: value for name, value in filters.items() if value}
     following = page.pagination.after
     context = {
         "incidents": page.data,
         "filters": filters,
         "options": {
-            "statuses": statuses,
+            "statuses": STATUSES,
             "severities": choices.named(found.severities),
-            "commanders": [Option(value=person.id, label=person.name) for person in commanders],
+            "modes": MODES,
         },
         "filtered": bool(asked),
         "next_href": None if following is None else f"/{actor.slug}?{urlencode(asked | {'after': following})}",
         "total": await services.lifecycle.count(session, actor, query),
     }
-    flash = Flash(kind="bad", text=f"There is no status “{status}”.") if unknown else None
+    flash = Flash(kind="bad", text=wrong) if wrong else None
     return render_page(actor, "pages/incidents.html", "incidents", context, flash=flash)

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from services.engagement import contacts
+from services.accounts import lists
+from services.desk.lookup import Person, resolve_person
 from services.intake.schemas import ReportBody
 from services.kit.auth import Actor, CurrentActor
 from services.kit.errors import Invalid
@@ -32,6 +33,7 @@ async def form(request: Request, session: CurrentSession, actor: CurrentActor, s
     """The form; every field can be filled in by the address."""
     asked = dict(request.query_params) | {"idempotency_key": new_id()}
     asked["tags"] = ", ".join(request.query_params.getlist("tags"))
+    asked["commander"] = await _readable(session, asked.get("commander", ""))
     return await _show(session, actor, services, asked, {})
 
 
@@ -59,6 +61,15 @@ def _body(fields: dict[str, str]) -> ReportBody:
     return ReportBody.model_validate(said)
 
 
+async def _readable(session: CurrentSession, text: str) -> str:
+    """A person that the address names, as the field shows them; what names nobody stays as it is, to be put right."""
+    try:
+        row = await resolve_person(session, "commander", text)
+    except Invalid:
+        return text
+    return Person(id=row.id, name=row.name, email=row.email).label
+
+
 def _utc(text: str) -> datetime | str:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -69,21 +80,15 @@ def _utc(text: str) -> datetime | str:
 async def _show(
     session: CurrentSession, actor: Actor, services: Services, fields: dict[str, str], errors: dict[str, str]
 ) -> Response:
-    found = await services.accounts.choices(session)
-    individuals = await contacts.active_people(session)
+    found = await lists.selectable(session)
     form = typed(fields, *_FIELDS, "idempotency_key")
-    lists: dict[str, Sequence[Entry]] = {
+    offered: dict[str, Sequence[Entry]] = {
         "project": found.projects,
         "type": found.types,
         "severity": found.severities,
         "priority": found.priorities,
     }
-    form |= {name: choices.default(entries, form[name]) for name, entries in lists.items()}
-    named = (person.id for person in individuals if form["commander"].casefold() in {person.id, person.email.casefold()})
-    form["commander"] = next(named, "")
-    options = choices.attribute_options(found) | {
-        "projects": choices.named(found.projects),
-        "individuals": choices.people(individuals),
-    }
+    form |= {name: choices.default(entries, form[name]) for name, entries in offered.items()}
+    options = choices.attribute_options(found) | {"projects": choices.named(found.projects)}
     context = {"form": form, "options": options, "errors": errors}
     return render_page(actor, "pages/report.html", "report", context, 422 if errors else 200)

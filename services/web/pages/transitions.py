@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
 
 from services.desk.views import IncidentView
-from services.kit.auth import Actor, CurrentActor
+from services.kit.auth import Actor, CurrentActor, enforce
 from services.kit.errors import Invalid
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from services.lifecycle.schemas import ListQuery, Transition
@@ -19,6 +19,7 @@ from services.web.pages.incident import incident_page
 from services.web.parts import look_at
 from services.web.render import Flash, render_page
 from workflows.domain.lifecycle import NEEDS_REASON, Category
+from workflows.domain.policy import Action
 
 router = APIRouter(prefix="/{org}/incidents/{incident}/transitions", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/transitions", route_class=CommandRoute, include_in_schema=False)
@@ -74,6 +75,7 @@ async def confirm(session: CurrentSession, actor: CurrentActor, services: AllSer
     category = _category(found, to)
     if category not in CONFIRMATIONS:
         return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
+    enforce((await services.lifecycle.decisions(session, actor, incident))[Action.CHANGE_STATUS], "incident")
     return await _ask(session, actor, services, found, category, {}, {}, 200)
 
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from services.desk.lookup import resolve_person
 from services.desk.views import IncidentView
-from services.engagement import contacts
 from services.engagement.schemas import WhyView
 from services.kit.auth import CurrentActor
+from services.kit.errors import Invalid
 from services.kit.routing import CurrentSession, Route
-from services.web import choices
 from services.web.access import AllServices
+from services.web.forms import faults
 from services.web.render import render_page
 from workflows.domain.engagement import Evidence
 
@@ -23,20 +24,21 @@ _STATES = {"left": "left", "not_relevant": "left", "removed": "removed"}
 async def show(
     session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str, individual: str = ""
 ) -> Response:
-    """The answer about one person, once one is chosen."""
+    """The answer about one person, once one is named."""
     found = await services.lifecycle.get(session, actor, incident)
     answer: dict[str, Any] | None = None
+    errors: dict[str, str] = {}
     if individual:
-        why = await services.engagement.why(session, actor, incident, individual)
-        then = found if why.at is None else await services.lifecycle.get(session, actor, incident, why.at)
-        answer = _answer(why, then)
-    context = {
-        "incident": found,
-        "options": {"individuals": choices.people(await contacts.active_people(session))},
-        "selected": individual,
-        "answer": answer,
-    }
-    return render_page(actor, "pages/why.html", "incidents", context)
+        try:
+            person = await resolve_person(session, "individual", individual)
+        except Invalid as error:
+            errors = faults(error)
+        else:
+            why = await services.engagement.why(session, actor, incident, person.id)
+            then = found if why.at is None else await services.lifecycle.get(session, actor, incident, why.at)
+            answer, individual = _answer(why, then), why.individual.label
+    context = {"incident": found, "typed": individual, "errors": errors, "answer": answer}
+    return render_page(actor, "pages/why.html", "incidents", context, 422 if errors else 200)
 
 
 def _answer(why: WhyView, then: IncidentView) -> dict[str, Any]:

@@ -1,9 +1,20 @@
-// Times in the reader's zone: <time datetime data-time="relative|clock|day"> gets its words here; the server's are in UTC.
+// Times in the reader's zone: <time datetime data-time="relative|clock|day|date"> gets its words here. The zone is the one of their
+// preferences, in which the server writes as well, or else the browser's. The title stays as the server wrote it: in UTC.
 const DAY = 86_400;
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const timeZone = known(document.documentElement.dataset.timeZone);
+const format = (parts) => new Intl.DateTimeFormat(undefined, { timeZone, ...parts });
+const clock = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = format({ weekday: "long", day: "numeric", month: "long" });
+const date = format({ day: "numeric", month: "short", year: "numeric" });
+
+// A browser may know fewer zones than the server.
+function known(zone) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
 
 function relative(then, now) {
   const seconds = Math.round((now - then) / 1000);
@@ -21,7 +32,8 @@ function relative(then, now) {
 const words = {
   relative: (then) => relative(then, Date.now()),
   clock: (then) => clock.format(then),
-  day: (then) => (new Date().toDateString() === then.toDateString() ? "Today" : day.format(then)),
+  day: (then) => (date.format(new Date()) === date.format(then) ? "Today" : day.format(then)),
+  date: (then) => date.format(then),
 };
 
 function update() {
@@ -30,8 +42,6 @@ function update() {
     if (Number.isNaN(then.getTime())) continue;
     const text = words[element.dataset.time]?.(then);
     if (text && element.textContent !== text) element.textContent = text;
-    const title = whole.format(then);
-    if (element.title !== title) element.title = title;
   }
 }
 

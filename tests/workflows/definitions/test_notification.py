@@ -126,3 +126,19 @@ async def test_a_welcome_outlives_its_incident(world: World) -> None:
     away = False
     await notice.result()
     assert sorted(case.delivered) == ["rita/chat", "rita/email"]
+
+
+@pytest.mark.feature("N6")
+async def test_a_letter_is_delivered_without_an_incident(world: World) -> None:
+    case = world.case()
+    letter = notify.NoticeInput(
+        organization=case.organization,
+        incident=None,
+        kind=notify.NoticeKind.INVITATION,
+        cause="an account",
+        deliveries=("p001/email",),
+    )
+    await case.world.gateway.send(letter, "1")
+    await case.world.client.get_workflow_handle(f"notice:{case.organization}:invitation:1").result()
+    assert case.notices == []
+    assert case.delivered == {"p001/email": 1}

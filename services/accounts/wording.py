@@ -1,0 +1,79 @@
+"""The audit log in words (O5)."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+
+PHRASES: Final = {
+    "account.bound": "proved to be {object} at the organization's provider",
+    "account.renamed": "took the name {object}",
+    "audit.exported": "exported the audit log",
+    "invitation.accepted": "accepted the invitation",
+    "member.admitted": "became a member by signing in at the organization's provider",
+    "member.deactivated": "deactivated {object}",
+    "member.invited": "invited {object}",
+    "member.reactivated": "reactivated {object}",
+    "member.role_changed": "gave {object} the role “{role}”",
+    "organization.created": "made the organization {object}",
+    "password.changed": "changed the password",
+    "password.reset": "set a new password by mail",
+    "password.reset_asked": "asked for a mail to set a new password for {object}",
+    "project.changed": "changed the project {object}",
+    "project.created": "made the project {object}",
+    "project.deleted": "deleted the project {object}",
+    "project.member_added": "added {object} to a project",
+    "project.member_removed": "removed {object} from a project",
+    "record.exported": "exported the record of {object}",
+    "session.ended": "ended a session: {object}",
+    "sessions.ended": "ended every other session",
+    "sign_in": "signed in",
+    "sign_in.refused": "tried to sign in and was refused",
+    "sign_in_link.issued": "issued a one-time sign-in link for {object}",
+    "sign_in_provider.removed": "removed the sign-in provider {object}",
+    "sign_in_provider.set": "set the sign-in provider {object}",
+    "sign_out": "signed out",
+    "token.created": "made the API token “{object}”",
+    "token.renamed": "gave the API token “{object}” this name",
+    "token.revoked": "revoked the API token “{object}”",
+}
+"""What each action is in a sentence that begins with who did it."""
+
+
+class Change(NamedTuple):
+    """What changed, as it was and as it became; "" for what was not there."""
+
+    what: str
+    before: str
+    after: str
+
+
+def phrase(action: str, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> str:
+    """An action as the rest of a sentence; one that a later version recorded stands as its name."""
+    role = after.get("role") or before.get("role") or "member"
+    return PHRASES.get(action, f"{action}: {{object}}").format(object=name or "—", role=role)
+
+
+def changes(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> list[Change]:
+    """What changed, field by field, in words."""
+    return [
+        Change(what.replace("_", " "), _said(what, before.get(what)), _said(what, after.get(what)))
+        for what in dict.fromkeys([*before, *after])
+    ]
+
+
+def _said(what: str, value: JsonValue) -> str:
+    match value:
+        case None | "" | []:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(_said("", each) for each in value)
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case str() if what.endswith("_at") or what in {"since", "until"}:
+            return f"{datetime.fromisoformat(value).astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    return str(value)

@@ -1,0 +1,129 @@
+"""What a delivery says, as of the moment it is sent; and whether it is still wanted then (N7)."""
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.desk.lookup import Person
+from services.kit.clock import now
+from services.kit.ids import new_id
+from services.notify import repository
+from services.notify.channels.channel import Outgoing
+from services.notify.rendering import Facts, LetterFacts, Rendered, Renderer
+from services.store.accounts import Account, Credential
+from services.store.contacts import Individual
+from services.store.deliveries import Delivery
+from services.store.secrets import new_secret
+from workflows.contracts.notify import NoticeKind
+from workflows.domain.engagement import Evidence
+from workflows.domain.incident import IncidentState
+
+
+class NoLongerWanted(Exception):
+    """The present makes the delivery pointless; the message says why."""
+
+
+class _Link(NamedTuple):
+    """Where the link of a letter leads, and for how long it holds."""
+
+    page: str
+    life: timedelta
+    life_in_words: str
+
+
+_LINKS: Final = {
+    NoticeKind.INVITATION: _Link("invitation", timedelta(days=7), "7 days"),
+    NoticeKind.PASSWORD_RESET: _Link("reset-password", timedelta(hours=1), "1 hour"),
+}
+
+
+async def compose(session: AsyncSession, renderer: Renderer, row: Delivery) -> Outgoing:
+    """The message of a delivery, to the address its recipient has now.
+
+    A letter's link holds a secret of its own each time: it takes the place of any that was sent before.
+
+    Raises:
+        NoLongerWanted: see there.
+    """
+    if row.incident_id is None:
+        recipient, rendered, secret = await _letter(session, renderer, row)
+    else:
+        recipient, rendered, secret = *await _welcome(session, renderer, row), None
+    row.address = recipient.email
+    return Outgoing(
+        organization=row.organization_id,
+        incident=row.incident_id,
+        delivery=row.id,
+        recipient=recipient.id,
+        name=recipient.name,
+        address=row.address,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        chat=rendered.chat,
+        secret=secret,
+    )
+
+
+async def _welcome(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered]:
+    about = await repository.about_incident(session, row.id)
+    participant, incident = about.participant, about.incident
+    if participant is None or participant.departed is not None:
+        raise NoLongerWanted("No longer in the incident when it could be sent.")
+    if not incident.is_open:
+        raise NoLongerWanted(f"The incident was {incident.category} when it could be sent.")
+    facts = Facts(
+        organization_name=about.organization.name,
+        slug=about.organization.slug,
+        recipient=_person(about.recipient),
+        state=IncidentState.model_validate(incident.state),
+        reporter=_person(about.reporter),
+        commander=None if about.commander is None else _person(about.commander),
+        evidence=[Evidence.model_validate(piece) for piece in participant.evidence],
+    )
+    return about.recipient, renderer.welcome(facts)
+
+
+async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered, str]:
+    kind = NoticeKind(row.kind)
+    about = await repository.about_account(session, row.id)
+    account, recipient = about.account, about.recipient
+    if account is None or not (account.active and recipient.active):
+        raise NoLongerWanted("The account was not active when it could be sent.")
+    if kind is NoticeKind.INVITATION and (account.password_hash is not None or account.oidc_subject is not None):
+        raise NoLongerWanted("The invitation had been accepted when it could be sent.")
+    if await repository.is_superseded(session, row):
+        raise NoLongerWanted("A later one took its place.")
+    link = _LINKS[kind]
+    secret = await _replace_secret(session, account, kind, link.life)
+    facts = LetterFacts(
+        organization_name=about.organization.name,
+        slug=about.organization.slug,
+        recipient=_person(recipient),
+        page=link.page,
+        secret=secret,
+        life=link.life_in_words,
+    )
+    return recipient, renderer.letter(kind, facts), secret
+
+
+async def _replace_secret(session: AsyncSession, account: Account, kind: str, life: timedelta) -> str:
+    secret, secret_hash = new_secret(kind)
+    await repository.forget_credentials(session, account.id, kind)
+    session.add(
+        Credential(
+            id=new_id(),
+            organization_id=account.organization_id,
+            account_id=account.id,
+            kind=kind,
+            secret_hash=secret_hash,
+            expires_at=now() + life,
+            created_at=now(),
+        )
+    )
+    return secret
+
+
+def _person(row: Individual) -> Person:
+    return Person(id=row.id, name=row.name, email=row.email)

@@ -1,0 +1,68 @@
+"""The audit log: settings, access, tokens, sign-ins and exports (O5)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.kit.auth import Origin
+from services.kit.clock import now
+from services.kit.ids import new_id
+from services.store.base import ID, Base, OrganizationRow, organization_of
+
+
+class AuditRow(OrganizationRow, Base):
+    """One entry: who did what to what, from where, and what it was before and after. Append-only; it holds no secret."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_organization_id_id", "organization_id", "id"),
+        Index("ix_audit_organization_id_action_id", "organization_id", "action", "id"),
+        Index("ix_audit_organization_id_account_id_id", "organization_id", "account_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    at: Mapped[datetime]
+    account_id: Mapped[str | None] = mapped_column(ID)
+    who: Mapped[str] = mapped_column(String(200))
+    via: Mapped[str] = mapped_column(String(100))
+    address: Mapped[str] = mapped_column(String(45))
+    action: Mapped[str] = mapped_column(String(60))
+    object_id: Mapped[str | None] = mapped_column(String(36))
+    object_name: Mapped[str] = mapped_column(String(320))
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+
+
+def record(
+    session: AsyncSession,
+    origin: Origin,
+    action: str,
+    object_id: str | None,
+    object_name: str,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Write an entry in the transaction of what it is about, so that neither is kept without the other.
+
+    ``action`` is "member.invited", "token.revoked" and the like; ``before`` and ``after`` hold what changed, as JSON.
+    """
+    session.add(
+        AuditRow(
+            id=new_id(),
+            organization_id=organization_of(session),
+            at=now(),
+            account_id=origin.account,
+            who=origin.who,
+            via=origin.via,
+            address=origin.address,
+            action=action,
+            object_id=object_id,
+            object_name=object_name,
+            before=before or {},
+            after=after or {},
+        )
+    )

@@ -1,0 +1,84 @@
+"""Setting a password: with an invitation, or because it was forgotten (O3)."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from services.accounts.recovery import Kind
+from services.kit.auth import check_same_site
+from services.kit.errors import Invalid, TooMany
+from services.web.access import AllServices, Services, signed_in
+from services.web.forms import Fields, faults, typed
+from services.web.render import render
+
+router = APIRouter(include_in_schema=False)
+
+_KINDS: Final[dict[str, Kind]] = {"invitation": "invitation", "reset-password": "password_reset"}
+
+
+@router.get("/{org}/forgot-password")
+async def forgot(org: str) -> Response:
+    """Ask for the address to send a mail to."""
+    return render("pages/forgot_password.html", {"slug": org, "form": {"email": ""}, "problem": "", "sent": False})
+
+
+@router.post("/{org}/forgot-password")
+async def send(request: Request, services: AllServices, org: str, fields: Fields) -> Response:
+    """Send the mail, if there is such an account."""
+    check_same_site(request)
+    problem, status = "", 200
+    try:
+        await services.recovery.ask(request, org, fields.get("email", "").strip())
+    except TooMany as refused:
+        problem, status = refused.detail, 429
+    context = {"slug": org, "form": typed(fields, "email"), "problem": problem, "sent": not problem}
+    return render("pages/forgot_password.html", context, status)
+
+
+@router.get("/{org}/invitation")
+async def invitation(services: AllServices, org: str, secret: str = "") -> Response:
+    """Accept an invitation by choosing a password. Nothing is spent by looking."""
+    return await _form(services, org, "invitation", secret, {}, 200)
+
+
+@router.get("/{org}/reset-password")
+async def reset(services: AllServices, org: str, secret: str = "") -> Response:
+    """Choose a new password."""
+    return await _form(services, org, "reset-password", secret, {}, 200)
+
+
+@router.post("/{org}/invitation")
+async def accept(request: Request, services: AllServices, org: str, fields: Fields) -> Response:
+    """Set the first password, and sign in."""
+    return await _set(request, services, org, "invitation", fields)
+
+
+@router.post("/{org}/reset-password")
+async def change(request: Request, services: AllServices, org: str, fields: Fields) -> Response:
+    """Set a new password, and sign in; every other session ends."""
+    return await _set(request, services, org, "reset-password", fields)
+
+
+async def _set(request: Request, services: Services, org: str, page: str, fields: dict[str, str]) -> Response:
+    check_same_site(request)
+    secret = fields.get("secret", "")
+    try:
+        session = await services.recovery.set_password(request, org, _KINDS[page], secret, fields.get("password", ""))
+    except Invalid as error:
+        return await _form(services, org, page, secret, faults(error), 422)
+    if session is None:
+        return await _form(services, org, page, secret, {}, 401)
+    return signed_in(services, org, session, f"/{org}")
+
+
+async def _form(services: Services, org: str, page: str, secret: str, errors: dict[str, str], status: int) -> Response:
+    person = await services.recovery.holder(org, _KINDS[page], secret)
+    context = {
+        "slug": org,
+        "page": page,
+        "secret": secret,
+        "person": None if person is None else {"name": person.individual.name, "email": person.individual.email},
+        "organization": None if person is None else person.organization.name,
+        "errors": errors,
+    }
+    return render("pages/set_password.html", context, 401 if person is None else status)

@@ -1,0 +1,83 @@
+"""Settings: the audit log (O5)."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+
+from services.accounts import audit
+from services.accounts.audit import AuditQuery
+from services.accounts.schemas import AuditEntry
+from services.accounts.wording import PHRASES, changes, phrase
+from services.kit.auth import Actor, CurrentActor
+from services.kit.clock import rfc3339
+from services.kit.paging import After, Filter
+from services.kit.routing import AdminRoute, CurrentSession
+from services.web.choices import Option
+from services.web.render import Context, render_page, zone
+
+router = APIRouter(prefix="/{org}/settings/audit", route_class=AdminRoute, include_in_schema=False)
+
+_ABOUT = {
+    "sign_in": "Signing in",
+    "token.": "API tokens",
+    "member.": "Members",
+    "project.": "Projects",
+    "sign_in_provider.": "Sign-in provider",
+    "password.": "Passwords",
+    "record.": "Exported records",
+}
+Day = Annotated[str, Query(max_length=10)]
+
+
+@router.get("")
+async def show(
+    session: CurrentSession,
+    actor: CurrentActor,
+    who: Filter = "",
+    action: Filter = "",
+    since: Annotated[Day, Query(alias="from")] = "",
+    until: Annotated[Day, Query(alias="to")] = "",
+    q: Filter = "",
+    after: After = None,
+) -> Response:
+    """What was done, the latest first. Days are those of the reader's time zone; one that is none narrows nothing."""
+    first, last = _midnight(actor, since), _midnight(actor, until, days=1)
+    query = AuditQuery(who=who or None, action=action or None, since=first, until=last, q=q.strip() or None)
+    page = await audit.list_entries(session, actor, query, after)
+    asked = {"who": who, "action": action, "from": since, "to": until, "q": q}
+    moments = {"from": first and rfc3339(first), "to": last and rfc3339(last)}
+    following = page.pagination.after
+    context: Context = {
+        "entries": [_entry(entry) for entry in page.data],
+        "filters": asked,
+        "actions": [Option(value=value, label=label) for value, label in _ABOUT.items()],
+        "csv_href": f"/api/v1/{actor.slug}/audit.csv?{_query(asked | moments)}",
+        "next_href": None if following is None else f"?{_query(asked | {'after': following})}",
+        "settings": "audit",
+        "can": {"administer": True},
+    }
+    return render_page(actor, "pages/settings_audit.html", "settings", context)
+
+
+def _entry(entry: AuditEntry) -> Context:
+    return {
+        "at": entry.at,
+        "who": entry.who,
+        "phrase": phrase(entry.action, entry.object.name, entry.before, entry.after),
+        "changes": changes(entry.before, entry.after),
+        "via": entry.via,
+        "address": entry.address,
+    }
+
+
+def _query(given: dict[str, str | None]) -> str:
+    return urlencode({name: value for name, value in given.items() if value})
+
+
+def _midnight(actor: Actor, day: str, days: int = 0) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), zone(actor))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,118 @@
+"""Settings: API tokens, one's own and those of services (O3)."""
+
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from services.accounts import tokens
+from services.accounts.schemas import IssuedToken, NewToken, TokenChanges
+from services.kit.auth import Actor, CurrentActor
+from services.kit.errors import Invalid
+from services.kit.paging import After
+from services.kit.routing import CurrentSession, TokenRoute
+from services.web.choices import Option
+from services.web.forms import Fields, faults, typed
+from services.web.render import Context, Flash, render_page
+from workflows.domain.policy import Action, Scope
+
+router = APIRouter(prefix="/{org}/settings/tokens", route_class=TokenRoute, include_in_schema=False)
+
+SCOPES: Final = {
+    Scope.READ: ("Read", "Everything you can see"),
+    Scope.REPORT: ("Report incidents", "And nothing else"),
+    Scope.WRITE: ("Change things", "Report and work on incidents, keep contacts"),
+    Scope.ADMIN: ("Administer", "Members, projects, settings, API tokens, the audit log"),
+}
+"""What each scope lets a token do, in words."""
+_LIVES: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "Until it is revoked"}
+
+
+@router.get("")
+async def show(
+    session: CurrentSession, actor: CurrentActor, after: After = None, revoked: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """One's tokens, and a form for another one; ``revoked`` is the name of one that has just ended."""
+    flash = Flash(kind="good", text=f"“{revoked}” was revoked: it no longer works.") if revoked else None
+    form: Context = {"name": "", "kind": "personal", "role": "member", "expires_in": "90", "scopes": [Scope.READ]}
+    return await _page(session, actor, form, {}, after=after, flash=flash)
+
+
+@router.post("")
+async def create(session: CurrentSession, actor: CurrentActor, fields: Fields) -> Response:
+    """Make one, and show its secret, once: it is in this page and nowhere else."""
+    form: Context = typed(fields, "name", "kind", "role", "expires_in")
+    form["scopes"] = [scope for scope in Scope if f"scope_{scope}" in fields]
+    wanted = form | {"expires_in": form["expires_in"] or None, "kind": form["kind"] or "personal"}
+    if wanted["kind"] == "personal":
+        del wanted["role"]
+    try:
+        made = await tokens.create_token(session, actor, NewToken.model_validate(wanted))
+    except (ValidationError, Invalid) as error:
+        found = faults(error)
+        if "scopes" in found and not form["scopes"]:
+            found["scopes"] = "Choose at least one."
+        return await _page(session, actor, form, found)
+    return await _page(session, actor, form | {"name": ""}, {}, made=made)
+
+
+@router.get("/{token}")
+async def show_one(session: CurrentSession, actor: CurrentActor, token: str) -> Response:
+    """One token, to be renamed or revoked."""
+    return await _one(session, actor, token, {}, {})
+
+
+@router.post("/{token}")
+async def rename(session: CurrentSession, actor: CurrentActor, token: str, fields: Fields) -> Response:
+    """Give it another name."""
+    try:
+        await tokens.rename_token(session, actor, token, TokenChanges.model_validate(typed(fields, "name")))
+    except ValidationError as error:
+        return await _one(session, actor, token, fields, faults(error))
+    return RedirectResponse(f"/{actor.slug}/settings/tokens", 303)
+
+
+@router.post("/{token}/revoke")
+async def revoke(session: CurrentSession, actor: CurrentActor, token: str) -> Response:
+    """End it."""
+    gone = await tokens.revoke_token(session, actor, token)
+    return RedirectResponse(_revoked(actor, gone.name), 303)
+
+
+def _revoked(actor: Actor, name: str) -> str:
+    return f"/{actor.slug}/settings/tokens?{urlencode({'revoked': name})}"
+
+
+async def _page(
+    session: CurrentSession,
+    actor: Actor,
+    form: Context,
+    errors: dict[str, str],
+    *,
+    after: str | None = None,
+    made: IssuedToken | None = None,
+    flash: Flash | None = None,
+) -> Response:
+    page = await tokens.list_tokens(session, actor, after)
+    following = page.pagination.after
+    context = _shared(actor) | {
+        "tokens": page.data,
+        "next_href": None if following is None else f"?{urlencode({'after': following})}",
+        "made": made,
+        "lives": [Option(value=value, label=label) for value, label in _LIVES.items()],
+        "form": form,
+        "errors": errors,
+    }
+    return render_page(actor, "pages/settings_tokens.html", "settings", context, 422 if errors else 200, flash)
+
+
+async def _one(session: CurrentSession, actor: Actor, token: str, fields: dict[str, str], errors: dict[str, str]) -> Response:
+    found = await tokens.get_token(session, actor, token)
+    context = _shared(actor) | {"token": found, "form": {"name": fields.get("name", found.name)}, "errors": errors}
+    return render_page(actor, "pages/settings_token.html", "settings", context, 422 if errors else 200)
+
+
+def _shared(actor: Actor) -> Context:
+    return {"settings": "tokens", "scopes": SCOPES, "can": {"administer": actor.may(Action.MANAGE_SETTINGS)}}
