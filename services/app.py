@@ -100,16 +100,7 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
     engagement = EngagementActivities(database)
     notify = NotifyActivities(database, Renderer(settings.base_url), _channels())
     services = (
-        Service(
-            "accounts",
-            [
-                accounts_api.router,
-                accounts_api.administered,
-                accounts_api.api_tokens,
-                accounts_api.audit_log,
-                accounts_api.sign_in_provider,
-            ],
-        ),
+        Service("accounts", accounts_api.ROUTERS),
         Service("intake", [intake_api.reports, intake_api.router], lifespan=lambda: _running(relay.run)),
         Service(
             "engagement",

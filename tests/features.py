@@ -36,7 +36,7 @@ class FeatureRecord:
             self.passed[report.nodeid] = False
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        cache = session.config.cache
+        cache = getattr(session.config, "cache", None)
         if self.passed and cache is not None and not hasattr(session.config, "workerinput"):
             cache.set(_KEY, cache.get(_KEY, {}) | self.passed)
 

@@ -1,6 +1,6 @@
 """Who is asking, and what the organization offers to choose from."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -313,3 +313,7 @@ async def _list(session: CurrentSession, kind: str) -> Page[SettingView]:
 
 def _whole(items: list[Item]) -> Page[Item]:
     return Page(data=items, pagination=Pagination(after=None, page_size=max(len(items), 1)))
+
+
+ROUTERS: Final = (router, api_tokens, administered, audit_log, sign_in_provider)
+"""Every route of the service."""

@@ -84,10 +84,8 @@ async def export(database: Database, actor: Actor, query: AuditQuery) -> Export:
     try:
         count = 0
         await asyncio.to_thread(spool.write, _lines([COLUMNS]))
-        async with database.read(actor.organization) as session:
-            # One statement is one snapshot, however long its rows take to come.
-            rows = await session.stream_scalars(_matching(query).order_by(AuditRow.id).execution_options(yield_per=_BATCH))
-            async for batch in rows.partitions():
+        async with database.snapshot(actor.organization) as session:
+            async for batch in _batches(session, query):
                 count += len(batch)
                 await asyncio.to_thread(_write, spool, batch)
         async with database.write(actor.organization) as session:
@@ -99,6 +97,13 @@ async def export(database: Database, actor: Actor, query: AuditQuery) -> Export:
     size = spool.tell()
     spool.seek(0)
     return Export(size, _sent(spool))
+
+
+async def _batches(session: AsyncSession, query: AuditQuery) -> AsyncIterator[Sequence[AuditRow]]:
+    statement, last = _matching(query).order_by(AuditRow.id).limit(_BATCH), ""
+    while batch := (await session.scalars(statement.where(AuditRow.id > last))).all():
+        yield batch
+        last = batch[-1].id
 
 
 async def _sent(spool: "SpooledTemporaryFile[bytes]") -> AsyncIterator[bytes]:

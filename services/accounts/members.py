@@ -7,11 +7,11 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.accounts import repository
+from services.accounts import repository, tokens
 from services.accounts.schemas import Commanded, InvitationView, MemberChanges, MemberQuery, MemberView, NewMember
 from services.desk import owners
 from services.desk.choices import pick
-from services.desk.lookup import Person, visible_to
+from services.desk.lookup import Person, resolve_person, visible_to
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
@@ -78,6 +78,19 @@ async def find_member(session: AsyncSession, account: str) -> tuple[Account, Ind
     if row is None:
         raise NotFound("member")
     return row[0], row[1]
+
+
+async def resolve_member(session: AsyncSession, field: str, text: str) -> str:
+    """The id of the account of the person whom a text names; see ``resolve_person``.
+
+    Raises:
+        Invalid: as there, or ``no_account``, at this field.
+    """
+    person = await resolve_person(session, field, text)
+    account = await session.scalar(select(Account.id).where(Account.individual_id == person.id))
+    if account is None:
+        raise Invalid.of(field, "no_account", f"{person.name} has no account. Invite them first, under Members.")
+    return account
 
 
 async def commanded(session: AsyncSession, actor: Actor, individual: str) -> list[Commanded]:
@@ -160,7 +173,7 @@ async def send_reset(session: AsyncSession, actor: Actor, account: str) -> Membe
 async def change_member(
     session: AsyncSession, actor: Actor, account: str, changes: MemberChanges, version: int | None = None
 ) -> MemberView:
-    """Change somebody's role, and whether they can sign in. Deactivating ends every session, link and invitation at once.
+    """Change somebody's role, and whether they can sign in. Deactivating ends every session, token, link and invitation.
 
     Raises:
         NotFound, Forbidden, VersionConflict: see there.
@@ -180,6 +193,7 @@ async def change_member(
         audit.record(session, actor.origin, "member.role_changed", row.id, individual.name, before=before, after=after)
     if active != row.active:
         await repository.end(session, row.id, *_ENDS)
+        await tokens.end_tokens(session, row.id)
         action = "member.reactivated" if active else "member.deactivated"
         audit.record(session, actor.origin, action, row.id, individual.name)
     row.role, row.active = role, active

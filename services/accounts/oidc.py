@@ -113,18 +113,15 @@ class OpenIDConnect:
             attempt = await self._spend(setting, answer)
             identity = await self._identity(setting.provider, slug, attempt, answer)
             who = identity.email or identity.sub
-            async with self._database.write(setting.organization.id) as session:
-                person = await _person(session, request, setting, identity)
-                return await self._accounts.open_session(session, request, person, VIA), attempt.after
-        except IntegrityError as error:
-            refusal: MusterError = Forbidden(
-                "You were let in by another window at the same moment. Try again.", "signed_in_twice"
-            )
-            await self._note(request, setting, who, refusal)
-            raise refusal from error
+            try:
+                secret = await self._let_in(request, setting, identity)
+            except IntegrityError:
+                # Another window of theirs was first, at the same moment: now they are known.
+                secret = await self._let_in(request, setting, identity)
         except (Forbidden, Unavailable) as error:
             await self._note(request, setting, who, error)
             raise
+        return secret, attempt.after
 
     async def _setting(self, slug: str) -> _Setting | None:
         async with self._database.read() as session:
@@ -172,6 +169,11 @@ class OpenIDConnect:
             )
             raise Forbidden(message, "identity_unproven") from error
 
+    async def _let_in(self, request: Request, setting: _Setting, identity: Identity) -> str:
+        async with self._database.write(setting.organization.id) as session:
+            person = await _person(session, request, setting, identity)
+            return await self._accounts.open_session(session, request, person, VIA)
+
     async def _note(self, request: Request, setting: _Setting, who: str, refusal: MusterError) -> None:
         async with self._database.write(setting.organization.id) as session:
             origin = origin_of(request, None, who[:200], VIA)
@@ -202,10 +204,9 @@ async def _person(session: AsyncSession, request: Request, setting: _Setting, id
         Forbidden: nobody's, or one that cannot be used.
     """
     organization, provider = setting.organization, setting.provider
-    row = (await session.execute(_accounts().where(Account.oidc_subject == identity.sub))).one_or_none()
-    if row is not None:
-        individual, account = row
-        return _usable(Person(account, individual, organization))
+    known = (await session.execute(_accounts().where(Account.oidc_subject == identity.sub))).one_or_none()
+    if known is not None:
+        return _usable(Person(known[1], known[0], organization))
     if identity.address is None:
         raise Forbidden(
             f"{provider.name} has not made sure of your address, so Muster cannot tell who you are. Ask an administrator.",
@@ -240,7 +241,8 @@ def _usable(person: Person) -> Person:
 async def _bind(session: AsyncSession, request: Request, person: Person, identity: Identity) -> Person:
     """From now on the account is known by the provider's id; an invitation that was under way is over."""
     account, name = person.account.id, person.individual.name
-    free = update(Account).where(Account.id == account, Account.oidc_subject.is_(None))
+    # Or their own already: another window of theirs may have been first.
+    free = update(Account).where(Account.id == account, func.coalesce(Account.oidc_subject, identity.sub) == identity.sub)
     bound = free.values(oidc_subject=identity.sub, version=Account.version + 1).returning(Account.id)
     if await session.scalar(bound) is None:
         message = "The account with your address is someone else's at your provider. Ask an administrator."

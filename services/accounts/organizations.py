@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts import repository
 from services.accounts.repository import Person
-from services.kit.auth import Origin
+from services.kit.auth import Actor, Origin
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import Conflict, Invalid
@@ -21,7 +21,7 @@ from services.store.contacts import Individual
 from services.store.organizations import Organization, Project, ProjectMember, Setting
 from services.store.secrets import new_secret
 from workflows.domain.attributes import Trimmed
-from workflows.domain.policy import Role, Scope
+from workflows.domain.policy import Action, Role, Scope
 
 OPERATOR: Final = Origin(account=None, who="operator", via="command line", address="")
 RESERVED: Final = frozenset({"api", "healthz", "incidents", "readyz", "sign-in", "sign-out", "slack", "static", "hooks", "new"})
@@ -67,6 +67,19 @@ class Organizations:
         async with self._database.read() as session:
             slugs = await repository.slugs(session, 2)
         return slugs[0] if len(slugs) == 1 else None
+
+    async def found(self, actor: Actor, new: NewOrganization) -> Person:
+        """Make another organization, whose first owner is who asks for it.
+
+        Raises:
+            Forbidden: only owners make organizations. Invalid, Conflict: see ``create``.
+        """
+        actor.require(Action.CREATE_ORGANIZATION)
+        # There, nothing but the name and the address is known of whoever it is.
+        person = await self.create(new, (actor.name, actor.email), actor.origin.model_copy(update={"account": None}))
+        async with self._database.write(actor.organization) as session:
+            audit.record(session, actor.origin, "organization.created", person.organization.id, new.slug)
+        return person
 
     async def create(self, new: NewOrganization, owner: tuple[str, str], origin: Origin) -> Person:
         """Make an organization with its first owner (name and address).

@@ -139,7 +139,7 @@ async def end_other_sessions(session: AsyncSession, actor: Actor) -> None:
 
 def browser(label: str) -> str:
     """What a browser says of itself (its User-Agent), in two words."""
-    name = next((said for mark, said in _BROWSERS.items() if re.search(rf"\b{mark}\w*/", label)), "A browser")
+    name = next((said for mark, said in _BROWSERS.items() if re.search(rf"{mark}\w*/", label)), "A browser")
     system = next((said for mark, said in _SYSTEMS.items() if mark in label), "")
     return f"{name} on {system}" if system else name
 

@@ -95,7 +95,7 @@ async def change_project(
         # There is one default. Who makes another project it takes turns, before any project is locked.
         await session.execute(select(Organization).where(Organization.id == actor.organization).with_for_update())
     row = await _to_change(session, project, version)
-    before = (await _views(session, [row]))[0]
+    before, was = (await _views(session, [row]))[0], _kept(row)
     if changes.name is not None and changes.name != row.name:
         await _require_free(session, changes.name, row.id)
     if changes.defaults is not None:
@@ -106,6 +106,8 @@ async def change_project(
         async with session.begin_nested():
             row.name = changes.name or row.name
             row.self_join = row.self_join if changes.self_join is None else changes.self_join
+            if _kept(row) == was:
+                return before
             row.version += 1
     except IntegrityError as error:
         raise _name_taken() from error
@@ -258,6 +260,10 @@ async def _views(session: AsyncSession, rows: Sequence[Project]) -> list[Project
         )
         for row in rows
     ]
+
+
+def _kept(row: Project) -> tuple[object, ...]:
+    return row.name, row.is_default, row.self_join, *(default_of(row, kind) for kind in KINDS)
 
 
 def _audited(view: ProjectView) -> dict[str, object]:

@@ -14,7 +14,7 @@ PHRASES: Final = {
     "invitation.accepted": "accepted the invitation",
     "member.admitted": "became a member by signing in at the organization's provider",
     "member.deactivated": "deactivated {object}",
-    "member.invited": "invited {object}",
+    "member.invited": "invited {object} as {role}",
     "member.reactivated": "reactivated {object}",
     "member.role_changed": "gave {object} the role “{role}”",
     "organization.created": "made the organization {object}",

@@ -220,4 +220,3 @@ def _base_url(settings: Settings) -> str:
     said = {"host", "port", "public_url"} & settings.model_fields_set
     running = None if said else Running.read(settings.data_dir)
     return running.base_url if running else settings.base_url
-

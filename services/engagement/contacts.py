@@ -60,7 +60,7 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
         Forbidden: only administrators keep the contacts.
         Invalid: ``email_taken``.
     """
-    _require_editor(actor, None)
+    actor.require(Action.EDIT_CONTACT, ContactObject())
     await _require_free(session, new.email)
     row = Individual(
         id=new_id(),
@@ -87,11 +87,14 @@ async def change_individual(
         Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
+    new = {name: value for name, value in changes.model_dump(exclude_none=True).items() if value != getattr(row, name)}
+    if new:
+        await _require_contact(session, actor, row)
     if changes.active is False:
         await owners.require_another(session, row)
     if changes.email is not None:
         await _require_free(session, changes.email, row.id)
-    for name, value in changes.model_dump(exclude_none=True).items():
+    for name, value in new.items():
         setattr(row, name, value)
     row.version += 1
     await _keep(session)
@@ -122,6 +125,7 @@ async def deactivate(session: AsyncSession, actor: Actor, individual: str, versi
         Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
+    await _require_contact(session, actor, row)
     await owners.require_another(session, row)
     row.active = False
     row.version += 1
@@ -174,7 +178,7 @@ async def _replace_terms(session: AsyncSession, actor: Actor, row: Individual, p
 
 async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version: int | None) -> Individual:
     row = await find_individual(session, individual)
-    _require_editor(actor, row.id)
+    actor.require(Action.EDIT_TERMS, ContactObject(own=row.id == actor.individual))
     # Two who change the same person take turns, so that If-Match tells the second one.
     await session.refresh(row, with_for_update=True)
     if version is not None and version != row.version:
@@ -183,11 +187,12 @@ async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version
 
 
 def _keeps_contacts(actor: Actor) -> bool:
-    return actor.may(Action.EDIT_CONTACT, ContactObject())
+    return actor.may(Action.EDIT_TERMS, ContactObject())
 
 
-def _require_editor(actor: Actor, individual: str | None) -> None:
-    actor.require(Action.EDIT_CONTACT, ContactObject(own=individual == actor.individual), "individual")
+async def _require_contact(session: AsyncSession, actor: Actor, row: Individual) -> None:
+    role = await repository.account_role(session, row.id)
+    actor.require(Action.EDIT_CONTACT, ContactObject(own=row.id == actor.individual, role=role))
 
 
 async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:

@@ -7,11 +7,13 @@ from itertools import islice
 from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store.accounts import Account
 from services.store.contacts import Individual, TermRow, is_contact, matching, matching_term
 from services.store.incidents import EvaluationRow, ParticipantRow
 from workflows.domain.attributes import Attributes
 from workflows.domain.engagement import Term, candidates
 from workflows.domain.events import Visibility
+from workflows.domain.policy import Role
 
 _CHUNK = 2_000
 """Phrases looked up by one statement: well under both databases' limit of parameters."""
@@ -100,3 +102,9 @@ async def email_taken(session: AsyncSession, email: str, other_than: str | None 
     if other_than is not None:
         query = query.where(Individual.id != other_than)
     return await session.scalar(query.limit(1)) is not None
+
+
+async def account_role(session: AsyncSession, individual: str) -> Role | None:
+    """The role of an individual's account; None if there is none."""
+    role = await session.scalar(select(Account.role).where(Account.individual_id == individual))
+    return None if role is None else Role(role)

@@ -22,6 +22,7 @@ from workflows.domain.engagement import Evidence
 from workflows.domain.events import Draft, Reported, ResourceKind
 from workflows.domain.incident import IncidentState
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE
+from workflows.domain.policy import Action
 
 
 class IntakeService:
@@ -37,6 +38,7 @@ class IntakeService:
         Raises:
             Invalid: a field names something the organization does not have.
         """
+        actor.require(Action.REPORT)
         report = await self._resolve(session, actor, body)
         incident = new_id()
         draft = Draft(command_id=command_id, actor=actor.individual, body=report)

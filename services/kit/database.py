@@ -46,6 +46,15 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def snapshot(self, organization: str | None = None) -> AsyncIterator[AsyncSession]:
+        """A session that reads everything as it was at one moment, however many statements it takes."""
+        async with self.read(organization) as session:
+            if not self.is_sqlite:
+                # There each statement has a snapshot of its own otherwise; in SQLite a transaction is one.
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @asynccontextmanager
     async def write(self, organization: str | None = None) -> AsyncIterator[AsyncSession]:
         """A session whose work is committed at the end, or not at all when the block raises.
 

@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from opentelemetry import trace
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
@@ -189,6 +190,9 @@ class _Edge:
                         headers.setdefault(name, value)
             await send(message)
 
+        if scope["query_string"]:
+            # FastAPI puts it into the trace, and it can be a secret: that of a link, or a provider's code.
+            trace.get_current_span().set_attribute("url.query", "(not kept)")
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, _limited(receive), out)
 

@@ -113,7 +113,7 @@ class Route(Scoped):
             return _same(stored, fingerprint)
 
     def _to_keep(self, response: Response) -> Response | None:
-        if not self.never_kept:
+        if not self.never_kept or not response.body:
             return response
         if response.headers["content-type"] != "application/json":
             return None

@@ -125,6 +125,7 @@ class LifecycleService:
             NotFound: no such incident for this actor.
         """
         row = await find_incident(session, actor, reference)
+        await permission.require(session, actor, Action.EXPORT, IncidentState.model_validate(row.state))
         events = await event_log.recorded(session, row.id)
         audit.record(session, actor.origin, "record.exported", row.id, f"INC-{row.reference}")
         return Record(incident=row.id, reference=f"INC-{row.reference}", organization=actor.organization, events=tuple(events))
@@ -184,12 +185,13 @@ class LifecycleService:
         """
         changes = await self._changes(actor, edit)
 
-        def build(_: IncidentState) -> Edit:
+        def build(state: IncidentState) -> Edit:
             return Edit(
                 command_id=command_id,
                 actor=actor.individual,
                 changes=changes,
-                visibility=edit.visibility,
+                # To say what it is already is no change, and needs no permission.
+                visibility=None if edit.visibility is state.visibility else edit.visibility,
                 expected_seq=version,
                 expected_attributes_seq=attributes_version,
             )

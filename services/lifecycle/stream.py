@@ -60,11 +60,14 @@ class _Watch:
 
 
 class Tail:
-    """Watches the incidents that someone looks at; with nobody looking it asks nothing."""
+    """Watches the incidents that someone looks at; with nobody looking it asks nothing.
+
+    After ``heartbeat`` seconds a silent stream says that it is alive, and its reader's right to it is looked at again.
+    """
 
     def __init__(self, database: Database, heartbeat: float = HEARTBEAT) -> None:
         self._database = database
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._watches: dict[str, set[_Watch]] = defaultdict(set)
         self._marks: dict[str, tuple[int, str, str]] = {}
         self._watched = asyncio.Event()
@@ -107,12 +110,12 @@ class Tail:
         with self._watching(incident, account, since) as watch:
             yield "retry: 2000\n\n"
             await self._resume(watch)
-            end, beat = clock() + LONGEST, clock() + self._heartbeat
+            end, beat = clock() + LONGEST, clock() + self.heartbeat
             while clock() < end and not self._ended:
                 if clock() >= beat:
                     if not await may_see():
                         return
-                    beat = clock() + self._heartbeat
+                    beat = clock() + self.heartbeat
                     yield ": alive\n\n"
                 try:
                     async with asyncio.timeout_at(beat):

@@ -1,7 +1,7 @@
 """The audit log: settings, access, tokens, sign-ins and exports (O5)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Index, String
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,9 @@ from services.kit.auth import Origin
 from services.kit.clock import now
 from services.kit.ids import new_id
 from services.store.base import ID, Base, OrganizationRow, organization_of
+
+MAX_NAME: Final = 320
+"""Characters of a name that are kept: whoever is not signed in could type any number."""
 
 
 class AuditRow(OrganizationRow, Base):
@@ -26,12 +29,12 @@ class AuditRow(OrganizationRow, Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     at: Mapped[datetime]
     account_id: Mapped[str | None] = mapped_column(ID)
-    who: Mapped[str] = mapped_column(String(200))
-    via: Mapped[str] = mapped_column(String(100))
+    who: Mapped[str] = mapped_column(String(MAX_NAME))
+    via: Mapped[str] = mapped_column(String(200))
     address: Mapped[str] = mapped_column(String(45))
     action: Mapped[str] = mapped_column(String(60))
     object_id: Mapped[str | None] = mapped_column(String(36))
-    object_name: Mapped[str] = mapped_column(String(320))
+    object_name: Mapped[str] = mapped_column(String(MAX_NAME))
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
 
@@ -56,12 +59,12 @@ def record(
             organization_id=organization_of(session),
             at=now(),
             account_id=origin.account,
-            who=origin.who,
+            who=origin.who[:MAX_NAME],
             via=origin.via,
             address=origin.address,
             action=action,
             object_id=object_id,
-            object_name=object_name,
+            object_name=object_name[:MAX_NAME],
             before=before or {},
             after=after or {},
         )

@@ -20,7 +20,7 @@ SCRIPTS = (
     "swagger-ui-dist/swagger-ui-bundle.js",
     "swagger-ui-dist/swagger-ui.css",
 )
-"""What pages load (a style, too), as paths below node_modules. axe-core is for tests, which read it there."""
+"""What pages load (a style, too), as paths below node_modules. axe-core and oidc-provider are for tests, which use them there."""
 
 
 class AssetsUnavailable(RuntimeError):
@@ -55,7 +55,7 @@ def _install(root: Path) -> None:
     # No script of a package is run: nothing here needs one, and each is somebody else's code.
     sys.stdout.write("Web assets: npm ci\n")
     sys.stdout.flush()
-    code = npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=root)
+    code = npm(["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=root)
     if code != 0:
         raise AssetsUnavailable(
             f"npm ended with exit code {code}; its words are above."

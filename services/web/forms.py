@@ -39,6 +39,11 @@ def given(fields: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in typed(fields, *names).items() if value.strip()}
 
 
+def address(fields: dict[str, str]) -> str:
+    """The e-mail address that was typed, without what no address has and no database takes."""
+    return "".join(character for character in fields.get("email", "") if character.isprintable()).strip()[:320]
+
+
 def split(text: str, separator: str) -> list[str]:
     """The entries of a list that was typed into one field; empty ones do not count."""
     return [entry.strip() for entry in text.split(separator) if entry.strip()]

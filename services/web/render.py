@@ -40,7 +40,7 @@ def render_page(
 
 
 def zone(actor: Actor) -> ZoneInfo:
-    """The zone in which times are written for someone; who leaves that to the browser gets UTC, and the browser's from its script."""
+    """The zone in which times are written for someone. Who leaves that to the browser gets UTC, which its script replaces."""
     return ZoneInfo(actor.preferences.time_zone or "UTC")
 
 

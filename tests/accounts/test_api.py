@@ -11,7 +11,7 @@ from services.kit.clock import now
 from services.store.accounts import Credential
 from tests.accounts.members import member
 from tests.kit.problems import problem
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
@@ -37,7 +37,7 @@ async def test_the_last_owner_cannot_lock_everyone_out(muster: RunningMuster, or
         assert (await org.api.delete(f"/individuals/{me}")).status_code == 204
         problem(await other.api.delete(f"/individuals/{other.individual}"), 409, "last_owner")
         link = await muster.muster.accounts.issue_link(org.slug)
-        async with httpx.AsyncClient(base_url=muster.base_url) as browser:
+        async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE) as browser:
             assert (await browser.post("/sign-in", data={"link": link})).headers["location"] == f"/{org.slug}"
             assert (await other.api.get("/me")).json()["individual"]["name"] == "Otto"
 
@@ -63,7 +63,7 @@ async def test_signing_in_again_ends_the_session_before_and_forgets_what_expired
         async with database.read(organization) as session:
             return list(await session.scalars(select(Credential)))
 
-    async with httpx.AsyncClient(base_url=muster.base_url) as browser:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE) as browser:
         await browser.post("/sign-in", data={"link": await accounts.issue_link(org.slug)})
         first = browser.cookies[f"muster-{org.slug}"]
         await browser.post("/sign-in", data={"link": await accounts.issue_link(org.slug)})

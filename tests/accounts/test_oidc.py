@@ -1,8 +1,10 @@
 """What the provider, or whoever pretends to be it, cannot do (O3). With a real one it is tested in tests/browser."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +18,15 @@ from sqlalchemy import select, update
 
 from services.accounts.providers import MAX_ANSWER
 from services.kit.clock import now
+from services.kit.ids import new_id
 from services.store.accounts import Account, Attempt, Credential, Provider
 from services.store.audit import AuditRow
 from services.store.organizations import Organization as OrganizationRow
 from services.store.organizations import ProjectMember
+from services.store.secrets import new_secret
 from tests.accounts.any_provider import ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, KEY, AnyProvider, any_provider, challenge
 from tests.accounts.members import Member, member
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML
 
 pytestmark = pytest.mark.feature("O3")
@@ -46,7 +50,7 @@ async def mia(muster: RunningMuster, org: Organization, provider: AnyProvider) -
 
 @pytest.fixture
 async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         yield client
 
 
@@ -107,6 +111,7 @@ NOW = int(now().timestamp())
         {"aud": None},
         {"aud": [CLIENT_ID, "another"]},
         {"azp": "another"},
+        {"aud": "another", "azp": CLIENT_ID},
         {"iss": "https://another.example"},
         {"iss": None},
         {"exp": NOW - 120},
@@ -191,7 +196,7 @@ async def test_only_the_browser_that_began_can_finish_once_and_in_time(
     muster: RunningMuster, org: Organization, browser: httpx.AsyncClient, provider: AnyProvider, mia: Member
 ) -> None:
     asked = await provider.begin(browser, org.slug)
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as victim:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as victim:
         for state in (asked["state"], "", "another"):
             await refused(muster, org, victim, await provider.come_back(victim, org.slug, state), "sign_in_not_begun")
         await provider.begin(victim, org.slug)
@@ -200,7 +205,7 @@ async def test_only_the_browser_that_began_can_finish_once_and_in_time(
     kept = dict(browser.cookies)
     provider.nonce = asked["nonce"]
     assert (await provider.come_back(browser, org.slug, asked["state"])).status_code == 303
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML, cookies=kept) as again:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML, cookies=kept) as again:
         answer = await provider.come_back(again, org.slug, asked["state"])
         assert (answer.status_code, "is over already" in answer.text) == (403, True)
     asked = await provider.begin(browser, org.slug)
@@ -341,7 +346,7 @@ async def test_an_account_belongs_to_one_person_at_the_provider(
 ) -> None:
     assert (await provider.sign_in(browser, org.slug)).status_code == 303
     await org.api.delete(f"/individuals/{mia.individual}")
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as other:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as other:
         answer = await provider.sign_in(other, org.slug)
         assert (answer.status_code, "was deactivated" in answer.text) == (403, True)
         await org.patch(f"/individuals/{mia.individual}", {"active": True})
@@ -368,6 +373,51 @@ async def test_who_is_admitted_becomes_a_member_and_is_the_contact_there_was(
     assert (await org.get(f"/individuals/{accounts['s-2'].individual_id}"))["name"] == "Ana B."
     assert {accounts["s-1"].id, accounts["s-2"].id} <= {row.account_id for row in await rows(muster, org, ProjectMember)}
     assert (await actions(muster, org))[-2:] == [("member.admitted", ""), ("sign_in", "")]
+
+
+async def test_every_attempt_has_secrets_of_its_own(org: Organization, browser: httpx.AsyncClient, provider: AnyProvider) -> None:
+    first, second = [await provider.begin(browser, org.slug) for _ in range(2)]
+    assert not [name for name in ("state", "nonce", "code_challenge") if first[name] == second[name]]
+
+
+async def test_an_invitation_is_over_once_the_provider_knows_who_it_is(
+    muster: RunningMuster, org: Organization, browser: httpx.AsyncClient, provider: AnyProvider, mia: Member
+) -> None:
+    me = (await org.get("/me"))["organization"]["id"]
+    async with muster.muster.database.write(me) as session:
+        for kind in ("invitation", "link"):
+            expires = now() + timedelta(hours=1)
+            session.add(
+                Credential(
+                    id=new_id(),
+                    organization_id=me,
+                    account_id=mia.account,
+                    kind=kind,
+                    secret_hash=new_secret(kind)[1],
+                    expires_at=expires,
+                    created_at=now(),
+                )
+            )
+    assert (await provider.sign_in(browser, org.slug)).status_code == 303
+    assert {row.kind for row in await rows(muster, org, Credential)} == {"session", "link"}
+
+
+async def test_two_windows_that_are_let_in_at_once_are_one_person(
+    muster: RunningMuster, org: Organization, provider: AnyProvider
+) -> None:
+    await org.api.put("/sign-in-provider", json=provider.setting(admits=True))
+    provider.claims |= {"email": "nele@x.example", "email_verified": True, "nonce": "the same"}
+    async with AsyncExitStack() as stack:
+        windows = [httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) for _ in range(4)]
+        for window in windows:
+            await stack.enter_async_context(window)
+        asked = [await provider.begin(window, org.slug) for window in windows]
+        # What tells the windows apart is not what this is about.
+        async with muster.muster.database.write((await org.get("/me"))["organization"]["id"]) as session:
+            await session.execute(update(Attempt).values(nonce="the same"))
+        back = (provider.come_back(window, org.slug, each["state"]) for window, each in zip(windows, asked, strict=True))
+        assert [answer.status_code for answer in await asyncio.gather(*back)] == [303] * 4
+    assert len([row for row in await rows(muster, org, Account) if row.oidc_subject == "s-1"]) == 1
 
 
 async def test_nothing_secret_is_told(

@@ -30,6 +30,7 @@ async def test_a_project_is_made_changed_and_deleted(org: Organization) -> None:
     changed = await org.patch(here, {"name": "Money", "self_join": True, "defaults": {"type": "Security"}})
     assert (changed["name"], changed["self_join"], changed["version"]) == ("Money", True, 2)
     assert (changed["defaults"]["type"]["name"], changed["defaults"]["severity"]) == ("Security", None)
+    assert await org.patch(here, {}) == await org.patch(here, {"name": "Money"}) == changed
     problem(await org.api.patch(here, json={"name": "x"}, headers={"If-Match": '"1"'}), 412, "version_conflict")
     assert fields(problem(await org.api.patch(here, json={"name": "DEFAULT"}), 422, "name_taken")) == {"name"}
     wrong = await org.api.patch(here, json={"defaults": {"priority": "nowhere"}})

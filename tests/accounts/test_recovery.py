@@ -13,7 +13,7 @@ from services.kit.clock import now
 from services.store.accounts import Account, Credential
 from services.store.audit import AuditRow
 from tests.accounts.members import Member, member
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
@@ -29,7 +29,7 @@ async def mia(muster: RunningMuster, org: Organization) -> AsyncIterator[Member]
 
 @pytest.fixture
 async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         yield client
 
 
@@ -58,7 +58,7 @@ async def test_a_forgotten_password_is_set_anew_by_mail_and_every_session_ends(
     muster: RunningMuster, browser: httpx.AsyncClient, org: Organization, mia: Member
 ) -> None:
     await browser.post(f"/{org.slug}/sign-in", data={"email": mia.email, "password": PASSWORD})
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as other:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as other:
         secret = await asked(other, org, mia)
         form = f"/{org.slug}/reset-password"
         page = await other.get(form, params={"secret": secret})

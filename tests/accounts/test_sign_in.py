@@ -13,7 +13,7 @@ from services.kit.settings import Settings
 from services.store.accounts import Account, Throttle
 from services.store.audit import AuditRow
 from tests.accounts.members import Member, member
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.running import PATIENCE, Organization, RunningMuster, running_muster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
@@ -28,7 +28,7 @@ async def mia(muster: RunningMuster, org: Organization) -> AsyncIterator[Member]
 
 @pytest.fixture
 async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         yield client
 
 
@@ -60,6 +60,7 @@ async def test_what_is_wrong_is_not_told(browser: httpx.AsyncClient, org: Organi
         await sign_in(browser, org.slug, "nobody@x.example", "wrong"),
         await sign_in(browser, org.slug, "", ""),
         await sign_in(browser, org.slug, "nobody@x.example", "x" * 100_000),
+        await sign_in(browser, org.slug, f"{mia.email}\x00{'y' * 1_000}", "\x00\ud83d".encode("utf-8", "replace").decode()),
     ]
     assert {answer.status_code for answer in tries} == {401}
     assert all("do not go together" in answer.text for answer in tries)

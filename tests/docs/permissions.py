@@ -50,9 +50,14 @@ PEOPLE: Final[dict[str, tuple[Role, Tie, bool]]] = {
 }
 """Who is several of these may whatever one of them may; the tests hold the policy to that."""
 OTHERS: Final[dict[str, list[tuple[str, Action, Object]]]] = {
-    "change the contact and terms of": [
+    "change the name, address or activity of": [
         ("oneself", Action.EDIT_CONTACT, ContactObject(own=True)),
+        ("another owner", Action.EDIT_CONTACT, ContactObject(role=Role.OWNER)),
         ("others", Action.EDIT_CONTACT, ContactObject()),
+    ],
+    "change the terms of": [
+        ("oneself", Action.EDIT_TERMS, ContactObject(own=True)),
+        ("others", Action.EDIT_TERMS, ContactObject()),
     ],
     "read a message to": [
         ("oneself", Action.READ_MESSAGE, MessageObject(own=True)),
@@ -71,7 +76,7 @@ ROUTES: Final[dict[str, Scope]] = {
     "read": Route.to_read,
     "report an incident": ReportRoute.to_change,
     "change anything else": Route.to_change,
-    "read or change accounts, tokens, settings, the audit log": AdminRoute.to_change,
+    "administer: members, projects, tokens, sign-in, the audit log": AdminRoute.to_change,
 }
 """What routes are for, and the scope that a token needs for them."""
 T = TypeVar("T")

@@ -69,7 +69,7 @@ def test_commands_that_are_named_exist(document: Path) -> None:
     text = document.read_text()
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)) <= TARGETS
     known = set(commands())
-    for named in re.findall(r"(?:`|bin/|^|exec \w+ )muster ((?:db )?[a-z-]+)", text, re.MULTILINE):
+    for named in re.findall(r"(?:`|bin/|^|exec \w+ )muster ((?:(?:db|org) )?[a-z-]+)", text, re.MULTILINE):
         assert f"muster {named}" in known or named == "drill", named
     for module in re.findall(r"python -m (tests[\w.]*|services[\w.]*)", text):
         path = ROOT / module.replace(".", "/")

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from tests.accounts.members import member
 from tests.kit.problems import fields, problem
-from tests.support.running import Organization
+from tests.support.running import Organization, RunningMuster
+from workflows.domain.policy import Role
 
 
 @pytest.mark.feature("E1", "E6")
@@ -91,3 +93,15 @@ async def test_individuals_are_found_by_how_their_words_begin(org: Organization)
     assert await found("com example") == ["100% Ann", "Plain", "Under_score", "Zoë Back\\slash"]
     for nobody in ("%", "_", "\\", "lain", "ann off", "nothing like it", "ﷺ" * 200):
         assert await found(nobody) == []
+
+
+@pytest.mark.feature("O4", "E1")
+async def test_an_owners_address_is_for_owners_to_change(muster: RunningMuster, org: Organization) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    async with member(muster, org, "Ada", Role.ADMIN) as ada:
+        for body in ({"email": "mine@x.example"}, {"active": False}, {"name": "Someone else"}):
+            problem(await ada.api.patch(f"/individuals/{me}", json=body), 403, "owners_only")
+        problem(await ada.api.delete(f"/individuals/{me}"), 403, "owners_only")
+        assert (await ada.api.put(f"/individuals/{me}/terms", json={"terms": ["disk"]})).status_code == 200
+        assert (await ada.api.patch(f"/individuals/{me}", json={"name": "Olive Owner"})).status_code == 200
+        assert (await org.patch(f"/individuals/{ada.individual}", {"name": "Ada B"}))["name"] == "Ada B"

@@ -1,9 +1,7 @@
 """A project can keep people from joining its incidents by themselves; what counts is the setting when they ask (E8)."""
 
 import pytest
-from sqlalchemy import update
 
-from services.store.organizations import Project
 from tests.accounts.members import Member, member
 from tests.kit.problems import problem
 from tests.support.running import Organization, RunningMuster
@@ -15,11 +13,10 @@ pytestmark = pytest.mark.feature("E8", "O4")
 WHY_NOT = "In this project nobody joins without being asked. Ask a participant to add you."
 
 
-async def set_self_join(muster: RunningMuster, org: Organization, *, on: bool) -> None:
+async def set_self_join(org: Organization, *, on: bool) -> None:
     """Of the organization's only project."""
-    organization = (await org.get("/me"))["organization"]["id"]
-    async with muster.muster.database.write(organization) as session:
-        await session.execute(update(Project).values(self_join=on))
+    (project,) = (await org.get("/projects"))["data"]
+    assert (await org.patch(f"/projects/{project['id']}", {"self_join": on}))["self_join"] is on
 
 
 async def page(muster: RunningMuster, org: Organization, person: Member, incident: str) -> str:
@@ -37,7 +34,7 @@ async def test_nobody_joins_where_self_join_is_off_until_it_is_on(muster: Runnin
     async with member(muster, org, "Jo", role) as jo:
         incident = (await org.report("Disk"))["reference"]
         assert button(org, incident) in await page(muster, org, jo, incident)
-        await set_self_join(muster, org, on=False)
+        await set_self_join(org, on=False)
         problem(await jo.api.post(f"/incidents/{incident}/join"), 403, "self_join_off")
         # Adding oneself by hand is joining.
         problem(
@@ -48,7 +45,7 @@ async def test_nobody_joins_where_self_join_is_off_until_it_is_on(muster: Runnin
         assert button(org, incident) not in shown
         assert WHY_NOT in shown
 
-        await set_self_join(muster, org, on=True)
+        await set_self_join(org, on=True)
         shown = await page(muster, org, jo, incident)
         assert button(org, incident) in shown
         assert WHY_NOT not in shown
@@ -66,7 +63,7 @@ async def test_who_is_in_stays_and_is_told_so_whatever_the_setting(muster: Runni
     async with member(muster, org, "Jo") as jo:
         incident = (await org.report("Disk"))["reference"]
         assert (await jo.api.post(f"/incidents/{incident}/join")).is_success
-        await set_self_join(muster, org, on=False)
+        await set_self_join(org, on=False)
         assert (await jo.api.post(f"/incidents/{incident}/join")).json()["state"] == "joined"
         assert WHY_NOT not in await page(muster, org, jo, incident)
         assert (await jo.api.post(f"/incidents/{incident}/leave")).is_success
@@ -79,14 +76,14 @@ async def test_an_old_page_s_button_obeys_todays_setting(muster: RunningMuster, 
     async with member(muster, org, "Jo") as jo:
         incident = (await org.report("Disk"))["reference"]
         assert button(org, incident) in await page(muster, org, jo, incident)
-        await set_self_join(muster, org, on=False)
+        await set_self_join(org, on=False)
         pressed = f"{muster.base_url}/{org.slug}/incidents/{incident}/join"
         refused = await jo.api.post(pressed, data={"command_id": "first"}, headers=HTML)
         assert refused.status_code == 403
         assert "Disk" in refused.text
         assert refused.text.count(WHY_NOT) == 2, "as the flash, and where the button was"
         assert button(org, incident) not in refused.text
-        await set_self_join(muster, org, on=True)
+        await set_self_join(org, on=True)
         done = await jo.api.post(pressed, data={"command_id": "second"}, headers=HTML)
         assert (done.status_code, done.headers["location"]) == (303, f"/{org.slug}/incidents/{incident}")
         assert (await org.participants(incident))["Jo"]["state"] == "joined"
@@ -96,7 +93,7 @@ async def test_a_restricted_incident_is_not_there_to_be_joined(muster: RunningMu
     async with member(muster, org, "Jo") as jo:
         incident = (await org.report("Hush", visibility="restricted"))["reference"]
         for on in (True, False):
-            await set_self_join(muster, org, on=on)
+            await set_self_join(org, on=on)
             problem(await jo.api.post(f"/incidents/{incident}/join"), 404, "not_found")
             pressed = f"{muster.base_url}/{org.slug}/incidents/{incident}/join"
             assert (await jo.api.post(pressed, headers=HTML)).status_code == 404

@@ -66,6 +66,20 @@ async def test_one_trace_from_the_request_to_the_delivery(org: Organization, exp
 
 
 @pytest.mark.feature("I3")
+async def test_what_is_asked_for_in_an_address_stays_out_of_traces(org: Organization, exporter: InMemorySpanExporter) -> None:
+    exporter.clear()
+    async with httpx.AsyncClient(base_url=org.base_url) as browser:
+        await browser.get("/sign-in", params={"link": "secret-of-a-link"})
+        await browser.get(f"/{org.slug}/sign-in/callback", params={"code": "secret-of-a-code", "state": "secret-of-a-state"})
+
+    async def both() -> bool:
+        return {"GET /sign-in", "GET /{org}/sign-in/callback"} <= {span.name for span in exporter.get_finished_spans()}
+
+    await org.until(both)
+    assert not [span for span in exporter.get_finished_spans() if "secret-of" in span.to_json()]
+
+
+@pytest.mark.feature("I3")
 async def test_logs_of_a_story_are_json_without_secrets(namespace: Target, tmp_path: Path) -> None:
     assert namespace.address is not None
     assert namespace.namespace is not None

@@ -72,7 +72,7 @@ async def test_only_those_in_it_restrict_an_incident(muster: RunningMuster, org:
     incident = (await org.report("Open"))["id"]
     async with member(muster, org) as outsider:
         refused = await outsider.api.patch(f"/incidents/{incident}", json={"visibility": "restricted"})
-        problem(refused, 403, "not_in_it")
+        problem(refused, 403, "not_in_incident")
 
 
 async def _ready(org: Organization, incident: str) -> bool:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML, Browser
 
 
@@ -28,7 +28,7 @@ def statements(muster: RunningMuster) -> Iterator[list[str]]:
 @pytest.fixture
 async def browser(muster: RunningMuster, org: Organization) -> AsyncIterator[Browser]:
     """A browser that is signed in as the organization's owner."""
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         link = await muster.muster.accounts.issue_link(org.slug)
         assert (await client.post("/sign-in", data={"link": link})).status_code == 303
         yield Browser(client, org.slug)

@@ -6,14 +6,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML, Browser
 
 
 @pytest.mark.feature("O1")
 async def test_a_link_signs_in_once(muster: RunningMuster, org: Organization) -> None:
     link = await muster.muster.accounts.issue_link(org.slug)
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         assert (await client.get("/sign-in", params={"link": link})).status_code == 200
         first = await client.post("/sign-in", data={"link": link})
         assert (first.status_code, first.headers["location"]) == (303, f"/{org.slug}")
@@ -32,7 +32,7 @@ async def test_a_link_signs_in_once(muster: RunningMuster, org: Organization) ->
 
 @pytest.mark.feature("O1")
 async def test_who_is_not_signed_in_is_sent_to_sign_in(muster: RunningMuster, org: Organization) -> None:
-    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML) as client:
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
         assert (await client.get("/")).headers["location"] == "/sign-in"
         assert (await client.get("/incidents/report?title=x")).headers["location"] == "/sign-in"
         for path in ("", "/inbox", "/incidents/INC-1", "/contacts/individuals"):

@@ -40,7 +40,7 @@ async def test_who_is_in_neither_may_join_and_is_offered_nothing_else(muster: Ru
         for path in ("edit", "transitions?to=closed"):
             answer = await get(muster, org, nora, f"{incident}/{path}")
             assert answer.status_code == 403
-            assert "Join first, or ask to be added." in answer.text
+            assert "Ask one of them to add you." in answer.text
         await nora.api.post(f"/incidents/{incident}/join")
         assert await offered(muster, org, nora, incident) == WORK | {"commander", "leave", "not-relevant"}
 
@@ -74,7 +74,7 @@ async def test_what_an_old_page_still_offers_is_refused_in_words(muster: Running
         ):
             refused = await nora.api.post(f"{here}/{form}", data=fields, headers=HTML)
             assert refused.status_code == 403, form
-            assert "Join first, or ask to be added." in refused.text, form
+            assert "Ask one of them to add you." in refused.text, form
         assert (await org.get(f"/incidents/{incident}"))["title"] == "Disk"
 
 
@@ -84,7 +84,8 @@ async def test_only_who_may_work_tries_a_delivery_again(muster: RunningMuster, o
         incident = await org.report("Disk")
         await org.until(lambda: org.all_sent(incident["id"]))
         delivery = (await org.deliveries(incident["id"]))[0]["id"]
-        async with muster.muster.database.write() as session:
+        organization = (await org.get("/me"))["organization"]["id"]
+        async with muster.muster.database.write(organization) as session:
             await session.execute(update(Delivery).where(Delivery.id == delivery).values(state="failed"))
         again = f'action="/{org.slug}/deliveries/{delivery}/retry"'
         for person, offered_to_them in ((nora, False), (mia, True)):

@@ -46,6 +46,7 @@ class Action(StrEnum):
     RETRY = "retry"
     EXPORT = "export"
     # a contact
+    EDIT_TERMS = "edit_terms"
     EDIT_CONTACT = "edit_contact"
     # a message of the built-in inbox
     READ_MESSAGE = "read_message"
@@ -103,9 +104,10 @@ class IncidentObject(Value):
 
 
 class ContactObject(Value):
-    """An individual; ``own``: it is the one who asks."""
+    """An individual; ``own``: it is the one who asks. ``role``: that of its account, if it has one."""
 
     own: bool = False
+    role: Role | None = None
 
 
 class MessageObject(Value):
@@ -199,7 +201,7 @@ def _work(actor: Subject, incident: IncidentObject) -> Decision:
         return _YES
     return _no(
         "not_in_incident",
-        "Only participants, members of the incident's project and administrators can do this. Join first, or ask to be added.",
+        "Only participants, members of the incident's project and administrators can do this. Ask one of them to add you.",
     )
 
 
@@ -220,10 +222,17 @@ def _join(actor: Subject, incident: IncidentObject) -> Decision:
     return _no("self_join_off", "In this project nobody joins without being asked. Ask a participant to add you.")
 
 
-def _edit_contact(actor: Subject, contact: ContactObject) -> Decision:
+def _edit_terms(actor: Subject, contact: ContactObject) -> Decision:
     if contact.own or actor.administers:
         return _YES
     return _no("contacts_not_yours", "Only administrators keep the contacts; you can change your own entry.")
+
+
+def _edit_contact(actor: Subject, contact: ContactObject) -> Decision:
+    """Name, address, and whether it is active. Who sets an address gets the mails that let its owner in."""
+    if actor.administers and not contact.own and contact.role is not None and not _outranks(actor, contact.role):
+        return _no("owners_only", "Only an owner can change an owner's contact.")
+    return _edit_terms(actor, contact)
 
 
 def _outranks(actor: Subject, role: Role) -> bool:
@@ -273,7 +282,10 @@ INCIDENT_RULES: Final[dict[Action, Callable[[Subject, IncidentObject], Decision]
     Action.REMOVE_PARTICIPANT: _work,
     Action.RETRY: _work,
 }
-CONTACT_RULES: Final[dict[Action, Callable[[Subject, ContactObject], Decision]]] = {Action.EDIT_CONTACT: _edit_contact}
+CONTACT_RULES: Final[dict[Action, Callable[[Subject, ContactObject], Decision]]] = {
+    Action.EDIT_TERMS: _edit_terms,
+    Action.EDIT_CONTACT: _edit_contact,
+}
 MESSAGE_RULES: Final[dict[Action, Callable[[Subject, MessageObject], Decision]]] = {Action.READ_MESSAGE: _read_message}
 ACCOUNT_RULES: Final[dict[Action, Callable[[Subject, AccountObject], Decision]]] = {Action.MANAGE_ACCOUNT: _manage_account}
 TOKEN_RULES: Final[dict[Action, Callable[[Subject, TokenObject], Decision]]] = {Action.MANAGE_TOKEN: _manage_token}

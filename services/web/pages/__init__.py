@@ -14,6 +14,9 @@ from services.web.pages import (
     receipt,
     report,
     settings_audit,
+    settings_members,
+    settings_organization,
+    settings_projects,
     settings_sign_in,
     settings_tokens,
     sign_in,
@@ -48,5 +51,8 @@ ROUTERS = [
     preferences.commands,
     settings_tokens.router,
     settings_audit.router,
+    settings_members.router,
+    settings_projects.router,
+    settings_organization.router,
 ]
 """Every page, in the order in which addresses are matched."""

@@ -107,7 +107,7 @@ async def _list(
 
 
 def _individual(actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int) -> Response:
-    manage = actor.may(Action.EDIT_CONTACT, ContactObject(own=found.id == actor.individual))
+    manage = actor.may(Action.EDIT_TERMS, ContactObject(own=found.id == actor.individual))
     context = {
         "individual": found,
         "form": form | {"version": str(found.version)},

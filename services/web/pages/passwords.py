@@ -8,7 +8,7 @@ from services.accounts.recovery import Kind
 from services.kit.auth import check_same_site
 from services.kit.errors import Invalid, TooMany
 from services.web.access import AllServices, Services, signed_in
-from services.web.forms import Fields, faults, typed
+from services.web.forms import Fields, address, faults, typed
 from services.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -28,7 +28,7 @@ async def send(request: Request, services: AllServices, org: str, fields: Fields
     check_same_site(request)
     problem, status = "", 200
     try:
-        await services.recovery.ask(request, org, fields.get("email", "").strip())
+        await services.recovery.ask(request, org, address(fields))
     except TooMany as refused:
         problem, status = refused.detail, 429
     context = {"slug": org, "form": typed(fields, "email"), "problem": problem, "sent": not problem}

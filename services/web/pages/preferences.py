@@ -113,7 +113,7 @@ async def _page(
     me = await profile.me(session, actor)
     context: Context = {
         "email": me.email,
-        "form": form or _form(me.name, me.preferences.model_dump(mode="json")),
+        "form": form or _form(me.individual.name, me.preferences.model_dump(mode="json")),
         "zones": sorted(zone for zone in time_zones() if zone.startswith(_OFFERED)),
         "has_password": await profile.has_password(session, actor),
         "sessions": await profile.sessions(session, actor),

@@ -82,13 +82,17 @@ async def _show(
 ) -> Response:
     found = await lists.selectable(session)
     form = typed(fields, *_FIELDS, "idempotency_key")
+    of_projects = any(project.has_defaults for project in found.projects)
     offered: dict[str, Sequence[Entry]] = {
         "project": found.projects,
         "type": found.types,
         "severity": found.severities,
         "priority": found.priorities,
     }
-    form |= {name: choices.default(entries, form[name]) for name, entries in offered.items()}
+    # Left empty, what the project has of its own is taken.
+    left = {name for name in ("type", "severity", "priority") if of_projects and not form[name].strip()}
+    form |= {name: choices.default(entries, form[name]) for name, entries in offered.items() if name not in left}
     options = choices.attribute_options(found) | {"projects": choices.named(found.projects)}
-    context = {"form": form, "options": options, "errors": errors}
+    blank = "The project’s default" if of_projects else None
+    context = {"form": form, "options": options, "blank": blank, "errors": errors}
     return render_page(actor, "pages/report.html", "report", context, 422 if errors else 200)

@@ -1,7 +1,8 @@
 """Settings: the audit log (O5)."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from services.accounts import audit
 from services.accounts.audit import AuditQuery
 from services.accounts.schemas import AuditEntry
-from services.accounts.wording import PHRASES, changes, phrase
+from services.accounts.wording import changes, phrase
 from services.kit.auth import Actor, CurrentActor
 from services.kit.clock import rfc3339
 from services.kit.paging import After, Filter
@@ -19,8 +20,9 @@ from services.web.render import Context, render_page, zone
 
 router = APIRouter(prefix="/{org}/settings/audit", route_class=AdminRoute, include_in_schema=False)
 
-_ABOUT = {
-    "sign_in": "Signing in",
+_ABOUT: Final = {
+    "sign_in": "Sign-ins",
+    "sign_in.refused": "Refused sign-ins",
     "token.": "API tokens",
     "member.": "Members",
     "project.": "Projects",
@@ -28,6 +30,7 @@ _ABOUT = {
     "password.": "Passwords",
     "record.": "Exported records",
 }
+"""What one can narrow the log to, by action."""
 Day = Annotated[str, Query(max_length=10)]
 
 
@@ -36,7 +39,7 @@ async def show(
     session: CurrentSession,
     actor: CurrentActor,
     who: Filter = "",
-    action: Filter = "",
+    about: Filter = "",
     since: Annotated[Day, Query(alias="from")] = "",
     until: Annotated[Day, Query(alias="to")] = "",
     q: Filter = "",
@@ -44,16 +47,16 @@ async def show(
 ) -> Response:
     """What was done, the latest first. Days are those of the reader's time zone; one that is none narrows nothing."""
     first, last = _midnight(actor, since), _midnight(actor, until, days=1)
-    query = AuditQuery(who=who or None, action=action or None, since=first, until=last, q=q.strip() or None)
+    query = AuditQuery(who=who or None, action=about or None, since=first, until=last, q=q.strip() or None)
     page = await audit.list_entries(session, actor, query, after)
-    asked = {"who": who, "action": action, "from": since, "to": until, "q": q}
-    moments = {"from": first and rfc3339(first), "to": last and rfc3339(last)}
+    asked: Context = {"who": who, "about": about, "from": since, "to": until, "q": q}
+    taken = {"who": who, "action": about, "q": q, "from": _moment(first), "to": _moment(last)}
     following = page.pagination.after
     context: Context = {
         "entries": [_entry(entry) for entry in page.data],
         "filters": asked,
-        "actions": [Option(value=value, label=label) for value, label in _ABOUT.items()],
-        "csv_href": f"/api/v1/{actor.slug}/audit.csv?{_query(asked | moments)}",
+        "subjects": [Option(value=value, label=label) for value, label in _ABOUT.items()],
+        "csv_href": f"/api/v1/{actor.slug}/audit.csv?{_query(taken)}",
         "next_href": None if following is None else f"?{_query(asked | {'after': following})}",
         "settings": "audit",
         "can": {"administer": True},
@@ -72,7 +75,7 @@ def _entry(entry: AuditEntry) -> Context:
     }
 
 
-def _query(given: dict[str, str | None]) -> str:
+def _query(given: Mapping[str, str | None]) -> str:
     return urlencode({name: value for name, value in given.items() if value})
 
 
@@ -81,3 +84,7 @@ def _midnight(actor: Actor, day: str, days: int = 0) -> datetime | None:
         return datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), zone(actor))
     except (ValueError, OverflowError):
         return None
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from services.kit.auth import check_csrf, check_same_site
 from services.kit.errors import NotSignedIn, TooMany
 from services.web.access import AllServices, Services, safe_next, signed_in
-from services.web.forms import Fields, typed
+from services.web.forms import Fields, address, typed
 from services.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -75,7 +75,7 @@ async def sign_in_by_password(request: Request, services: AllServices, org: str,
     check_same_site(request)
     where = safe_next(org, fields.get("next", ""))
     try:
-        secret = await services.accounts.sign_in(request, org, fields.get("email", "").strip(), fields.get("password", ""))
+        secret = await services.accounts.sign_in(request, org, address(fields), fields.get("password", ""))
     except NotSignedIn as refused:
         return await _form(request, services, org, where, fields, refused.detail, 401)
     except TooMany as refused:

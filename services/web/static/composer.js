@@ -34,7 +34,7 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   if (form.matches("[data-draft]")) keep(form, "");
   // Nobody else finds what one has typed.
-  if (new URL(form.action).pathname === "/sign-out") store((drafts) => drafts.clear());
+  if (new URL(form.action).pathname.endsWith("/sign-out")) store((drafts) => drafts.clear());
 });
 
 document.addEventListener("keydown", (event) => {

@@ -69,6 +69,12 @@ OTHERS: list[tuple[str, Object, str]] = [
     # action, object, what it is for an owner, an admin, a member
     ("edit_contact", ContactObject(own=True), "+++"),
     ("edit_contact", ContactObject(own=False), "++-"),
+    ("edit_contact", ContactObject(role=Role.MEMBER), "++-"),
+    ("edit_contact", ContactObject(role=Role.ADMIN), "++-"),
+    ("edit_contact", ContactObject(role=Role.OWNER), "+--"),
+    ("edit_contact", ContactObject(own=True, role=Role.OWNER), "+++"),
+    ("edit_terms", ContactObject(own=True, role=Role.OWNER), "+++"),
+    ("edit_terms", ContactObject(role=Role.OWNER), "++-"),
     ("read_message", MessageObject(own=True), "+++"),
     ("read_message", MessageObject(own=True, opens=Role.OWNER), "+++"),
     ("read_message", MessageObject(), "++·"),

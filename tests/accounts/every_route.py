@@ -1,0 +1,249 @@
+"""Every route there is, and how each is called: for the tests that call all of them (O1, O4).
+
+Whoever adds a route, a parameter or a field learns from a failing test what has to be said here.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from services.app import Muster, create_app
+from services.kit.routing import Scoped
+from tests.support.running import PATIENCE
+
+API = "/api/v1/{org}"
+HERE = "tests/accounts/every_route.py"
+PLACEHOLDER = re.compile(r"{(\w+)}")
+DEFAULTS = {"type": "{type}", "severity": "{severity}", "priority": "{priority}"}
+CONTACT = {"name": "Cleo {new}", "email": "{new}@example.org", "terms": "disk {new}"}
+OIDC = {"name": "Corporate", "client_id": "muster", "issuer": "http://127.0.0.1:1", "client_secret": "kept"}
+REPORT = {
+    "title": "The disk is full",
+    "description": "Look {new}",
+    "project": "{project}",
+    **DEFAULTS,
+    "commander": "{participant}",
+}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "PATCH /me": {
+        "name": "Olive Owner",
+        "preferences": {"time_zone": "Europe/Berlin", "chat_identity": "@olive", "quiet_from": None, "quiet_until": None},
+    },
+    "POST /projects": {"name": "Project {new}", "defaults": DEFAULTS},
+    "PATCH /projects/{project}": {"name": "Project {new}", "defaults": DEFAULTS},
+    "POST /members": {"name": "Nia {new}", "email": "{new}@example.org", "projects": ["{project}"]},
+    "PATCH /members/{account}": {"role": "admin"},
+    "POST /tokens": {"name": "token {new}", "scopes": ["read"], "expires_at": None},
+    "PATCH /tokens/{token}": {"name": "token {new}"},
+    "PUT /sign-in-provider": OIDC,
+    "POST /incidents": {**REPORT, "tags": ["disk"], "occurred_at": None},
+    "PATCH /incidents/{incident}": {"title": "Look {new}", "description": "Now {new}", **DEFAULTS, "tags": ["disk"]},
+    "POST /individuals": CONTACT | {"terms": ["disk {new}"]},
+    "PATCH /individuals/{individual}": {"name": "Cleo {new}", "email": "{new}@example.org"},
+    "PUT /individuals/{individual}/terms": {"terms": ["disk {new}"]},
+    "POST /incidents/{incident}/participants": {"individual": "{participant}"},
+    "POST /incidents/{incident}/leave": {"reason": "lunch"},
+    "POST /incidents/{incident}/not-relevant": {"reason": "not mine"},
+    "POST /incidents/{incident}/transitions": {"to": "{status}", "reason": "because", "into": "{incident}"},
+    "PUT /incidents/{incident}/commander": {"individual": "{participant}"},
+    "POST /incidents/{incident}/timeline": {"text": "a note {new}"},
+    "POST /incidents/{incident}/messages": {"text": "hello {new}"},
+    "POST /sign-in": {"link": "nonsense"},
+    "POST /{org}/sign-in": {"email": "nobody@example.org", "password": "wrong"},
+    "POST /{org}/forgot-password": {"email": "nobody@example.org"},
+    "POST /{org}/invitation": {"secret": "nonsense", "password": "seven quiet herons wait"},
+    "POST /{org}/reset-password": {"secret": "nonsense", "password": "seven quiet herons wait"},
+    "POST /{org}/sign-out": {},
+    "POST /{org}/settings/sign-in": OIDC | {"version": ""},
+    "POST /{org}/settings/sign-in/remove": {},
+    "POST /{org}/settings/tokens": {"name": "token {new}", "kind": "personal", "expires_in": "30", "scope_read": "true"},
+    "POST /{org}/settings/tokens/{token}": {"name": "token {new}"},
+    "POST /{org}/settings/tokens/{token}/revoke": {},
+    "POST /{org}/settings/members": {"name": "Nia {new}", "email": "{new}@example.org", "role": "member"},
+    "POST /{org}/settings/members/{account}": {"role": "admin"},
+    "POST /{org}/settings/projects": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
+    "POST /{org}/settings/projects/{project}": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
+    "POST /{org}/settings/projects/{project}/members": {"person": "{person}"},
+    "POST /{org}/settings/organizations/new": {"slug": "{new}", "name": "Another {new}"},
+    "POST /{org}/preferences": {"name": "Olive Owner", "theme": "system", "time_zone": "Europe/Berlin", "channel": "email"},
+    "POST /{org}/preferences/theme": {"theme": "dark"},
+    "POST /{org}/preferences/password": {"old_password": "wrong", "password": "seven quiet herons wait"},
+    "POST /{org}/preferences/sessions/end": {"session": "{session}"},
+    "POST /{org}/incidents/report": {**REPORT, "tags": "disk"},
+    "POST /{org}/incidents/{incident}/edit": {**DEFAULTS, **{f"was_{each}": f"{{was_{each}}}" for each in DEFAULTS}},
+    "POST /{org}/incidents/{incident}/transitions": {"to": "{status}"},
+    "POST /{org}/incidents/{incident}/timeline": {"text": "a note {new}"},
+    "POST /{org}/incidents/{incident}/messages": {"text": "hello {new}"},
+    "POST /{org}/incidents/{incident}/commander": {"individual": "{participant}"},
+    "POST /{org}/incidents/{incident}/participants": {"individual": "{participant}"},
+    "POST /{org}/contacts/individuals": CONTACT,
+    "POST /{org}/contacts/individuals/{individual}": CONTACT | {"active": "true", "version": "1"},
+}
+"""What each route that takes a body is sent: JSON to the API, a form to a page. Names in braces are things of an organization."""
+
+QUERIES: dict[str, dict[str, str]] = {
+    "GET /incidents/{incident}/engagements/why": {"individual": "{participant}"},
+    "GET /{org}/incidents/{incident}/why": {"individual": "{participant}"},
+    "GET /{org}/incidents/{incident}/transitions": {"to": "merged"},
+    "GET /{org}/contacts/suggestions": {"q": "ana"},
+    "GET /sign-in": {"add": "true"},
+}
+"""What is asked in the address, where nothing is answered without."""
+
+OTHERWISE: dict[str, dict[str, str]] = {
+    "DELETE /incidents/{incident}/participants/{individual}": {"individual": "newcomer"},
+    "POST /{org}/incidents/{incident}/participants/{individual}/remove": {"individual": "newcomer"},
+    "POST /members/{account}/invitation": {"account": "invited"},
+    "POST /{org}/settings/members/{account}/invitation": {"account": "invited"},
+}
+"""Where a parameter of an address means another thing than its name says."""
+
+NO_BODY = frozenset(
+    {"join", "leave", "not-relevant", "retry", "remove", "invitation", "password-reset"}
+    | {"deactivate", "reactivate", "default", "delete", "members/{account}"}
+)
+"""How addresses end to which nothing is sent but the request itself."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way into Muster: a route of the API or a page, by one method."""
+
+    method: str
+    path: str
+    needs_somebody: bool
+    """Whether it asks for a credential at all."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it: the organization's part of the API's address goes without saying."""
+        return f"{self.method} {self.path.removeprefix(API)}"
+
+    @property
+    def is_api(self) -> bool:
+        """Whether it is of the API, not a page."""
+        return self.path.startswith(API)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it is said here what it is sent."""
+        return self.method in {"GET", "DELETE"} or self.name in BODIES or self.path.endswith(tuple(NO_BODY))
+
+    @property
+    def things(self) -> dict[str, str]:
+        """By its name, every thing of an organization that a good request names in its address, its query or its body."""
+        other = OTHERWISE.get(self.name, {})
+        named = PLACEHOLDER.findall(f"{self.path.replace('{org}', '')} {QUERIES.get(self.name, '')} {self._body()}")
+        return {name: other.get(name, name) for name in named}
+
+    def _body(self) -> dict[str, Any] | None:
+        if self.method in {"GET", "DELETE"}:
+            return None
+        return BODIES.get(self.name)
+
+    def call(self, slug: str, things: Mapping[str, str]) -> dict[str, Any]:
+        """A good request, as httpx takes it: for an organization, about these things."""
+        made = {"method": self.method, "url": PLACEHOLDER.sub(lambda found: ({"org": slug} | things)[found[1]], self.path)}
+        made |= {} if self.name not in QUERIES else {"params": filled(QUERIES[self.name], things)}
+        body = self._body()
+        return made | ({} if body is None else {"json" if self.is_api else "data": filled(body, things)})
+
+
+def filled(template: Any, things: Mapping[str, str]) -> Any:
+    """A template with things in the place of their names."""
+    if isinstance(template, dict):
+        return {name: filled(value, things) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, things) for value in template]
+    return PLACEHOLDER.sub(lambda found: things[found[1]], template) if isinstance(template, str) else template
+
+
+def described(muster: Muster) -> dict[str, Any]:
+    """The API's own description."""
+    return create_app(muster).openapi()
+
+
+def every_way(muster: Muster) -> list[Way]:
+    """Every way in there is; the API's are also those of its own description."""
+    routes = [route for service in muster.services.values() for router in service.routers for route in router.routes]
+    app = create_app(muster)
+    outside = {route.path for route in app.routes if isinstance(route, APIRoute)}
+    assert outside == {"/healthz", "/readyz"}, "A route outside the services' routers is found by no test of all routes."
+    ways = []
+    for route in routes:
+        assert isinstance(route, APIRoute), f"{route} is no APIRoute: say here how it is called."
+        ways += [Way(method, route.path, isinstance(route, Scoped)) for method in sorted(route.methods)]
+    if unexplained := [way.name for way in ways if not way.is_explained]:
+        pytest.fail(f"Say in BODIES of {HERE} what a good request holds, or in NO_BODY that it holds nothing: {unexplained}")
+    paths = app.openapi()["paths"].items()
+    named = {f"{method.upper()} {path}" for path, item in paths for method in item if method != "parameters"}
+    assert named == {f"{way.method} {way.path}" for way in ways if way.is_api}
+    return ways
+
+
+def untried_fields(document: dict[str, Any], ways: list[Way]) -> list[str]:
+    """Fields of the API's bodies that take any text, and thereby an id, and that ``BODIES`` leaves out."""
+    schemas = document["components"]["schemas"]
+    found = []
+    for way in ways:
+        operation = document["paths"].get(way.path, {}).get(way.method.lower(), {})
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            found += [f"{way.name}: {field}" for field in _untried(content["schema"], BODIES.get(way.name, {}), schemas)]
+    return found
+
+
+def _untried(schema: dict[str, Any], sent: Any, schemas: dict[str, Any]) -> list[str]:
+    variants = [schemas[each["$ref"].rsplit("/", 1)[1]] if "$ref" in each else each for each in schema.get("anyOf", [schema])]
+    found = []
+    for variant in variants:
+        for name, value in variant.get("properties", {}).items():
+            kinds = [each for each in value.get("anyOf", [value]) if each.get("type") == "string" or "items" in each]
+            text = any(not {"enum", "const"} & each.keys() and "$ref" not in each.get("items", {}) for each in kinds)
+            if text and name not in sent:
+                found.append(name)
+            elif isinstance(sent.get(name), dict):
+                found += [f"{name}.{inner}" for inner in _untried(value, sent[name], schemas)]
+    return found
+
+
+@asynccontextmanager
+async def as_session(base_url: str, cookie: str, secret: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser that is signed in with a session's secret, and sends what its pages would send with each form."""
+    slug = cookie.rpartition("muster-")[2]
+    async with httpx.AsyncClient(base_url=base_url, headers={"Accept": "text/html"}, cookies={cookie: secret}) as client:
+        client.timeout = httpx.Timeout(PATIENCE)
+        page = (await client.get(f"/{slug}/preferences")).text
+        found = re.search(r'name="csrf_token" value="(\w+)"', page)
+        assert found, page
+        client.headers["X-CSRF-Token"] = found[1]
+        yield client
+
+
+def as_token(base_url: str, token: str | None) -> httpx.AsyncClient:
+    """A program with a token, or with nothing."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.AsyncClient(base_url=base_url, headers={"Accept": "text/html"} | headers, timeout=PATIENCE)
+
+
+async def send(client: httpx.AsyncClient, call: Mapping[str, Any], **headers: str) -> httpx.Response:
+    """The answer; of a stream, which does not end, only what it begins with."""
+    async with client.stream(**call, headers=headers) as response:
+        if not is_stream(response):
+            await response.aread()
+            return response
+        async for line in response.aiter_lines():
+            if line.startswith("event:"):
+                break
+        return response
+
+
+def is_stream(answer: httpx.Response) -> bool:
+    """Whether an answer goes on and on."""
+    return answer.headers.get("content-type", "").startswith("text/event-stream")
