@@ -212,9 +212,8 @@ async def _person(session: AsyncSession, request: Request, setting: _Setting, id
             f"{provider.name} has not made sure of your address, so Muster cannot tell who you are. Ask an administrator.",
             "address_not_verified",
         )
-    same = func.lower(Individual.email) == identity.address.lower()
-    rows = await session.execute(_accounts().where(same).order_by(Account.id.is_(None), Individual.id).limit(1))
-    found = rows.one_or_none()
+    same = Individual.email_folded == identity.address.casefold()
+    found = (await session.execute(_accounts().where(same))).one_or_none()
     individual = None if found is None else found[0]
     account = None if found is None else found[1]
     if individual is not None and account is not None:

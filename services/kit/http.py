@@ -67,8 +67,7 @@ def create_http(
     _add_health(app, checks)
     for router in routers:
         app.include_router(router, responses=PROBLEMS)
-    _add_errors(app, render_error)
-    app.add_middleware(_Edge)
+    app.add_middleware(_Edge, failed=_add_errors(app, render_error))
     return app
 
 
@@ -89,7 +88,9 @@ def _add_health(app: FastAPI, checks: dict[str, Check]) -> None:
         return JSONResponse({"status": "ready" if ready else "down", "dependencies": states}, 200 if ready else 503)
 
 
-def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
+def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Request, Exception], Response]:
+    """Answer errors; what answers one that nobody foresaw is handed back."""
+
     def answer(request: Request, problem: Problem) -> Response:
         if render_error is not None and _wants_page(request):
             return render_error(request, problem)
@@ -131,13 +132,14 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
+    def unexpected(request: Request, error: Exception) -> Response:
         _log.error("unexpected error", path=request.url.path, exc_info=error)
         return answer(
             request,
             _problem(request, 500, "Something went wrong", "This is a fault in Muster. It was logged.", "internal_error"),
         )
+
+    return unexpected
 
 
 def _problem(
@@ -168,10 +170,11 @@ def _wants_page(request: Request) -> bool:
 
 
 class _Edge:
-    """The outermost layer: gives each request an id, limits its body, and adds the security headers."""
+    """The outermost layer: gives each request an id, limits its body, and adds the security headers, to what failed as well."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, failed: Callable[[Request, Exception], Response]) -> None:
         self._app = app
+        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -180,8 +183,11 @@ class _Edge:
         request_id = new_id()
         scope["request_id"] = request_id
         static = scope["path"].startswith("/static/")
+        begun = False
 
         async def out(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
@@ -194,7 +200,12 @@ class _Edge:
             # FastAPI puts it into the trace, and it can be a secret: that of a link, or a provider's code.
             trace.get_current_span().set_attribute("url.query", "(not kept)")
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, _limited(receive), out)
+            try:
+                await self._app(scope, _limited(receive), out)
+            except Exception as error:  # noqa: BLE001  (the last resort of a request: it is logged, and answered)
+                if begun:
+                    raise
+                await self._failed(Request(scope), error)(scope, receive, out)
 
 
 def _limited(receive: Receive) -> Receive:

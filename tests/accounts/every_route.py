@@ -150,7 +150,7 @@ class Way:
 
     def call(self, slug: str, things: Mapping[str, str]) -> dict[str, Any]:
         """A good request, as httpx takes it: for an organization, about these things."""
-        made = {"method": self.method, "url": PLACEHOLDER.sub(lambda found: ({"org": slug} | things)[found[1]], self.path)}
+        made = {"method": self.method, "url": PLACEHOLDER.sub(lambda found: {"org": slug, **things}[found[1]], self.path)}
         made |= {} if self.name not in QUERIES else {"params": filled(QUERIES[self.name], things)}
         body = self._body()
         return made | ({} if body is None else {"json" if self.is_api else "data": filled(body, things)})
@@ -179,7 +179,7 @@ def every_way(muster: Muster) -> list[Way]:
     ways = []
     for route in routes:
         assert isinstance(route, APIRoute), f"{route} is no APIRoute: say here how it is called."
-        ways += [Way(method, route.path, isinstance(route, Scoped)) for method in sorted(route.methods)]
+        ways += [Way(method, route.path, isinstance(route, Scoped)) for method in sorted(route.methods or ())]
     if unexplained := [way.name for way in ways if not way.is_explained]:
         pytest.fail(f"Say in BODIES of {HERE} what a good request holds, or in NO_BODY that it holds nothing: {unexplained}")
     paths = app.openapi()["paths"].items()
@@ -246,4 +246,4 @@ async def send(client: httpx.AsyncClient, call: Mapping[str, Any], **headers: st
 
 def is_stream(answer: httpx.Response) -> bool:
     """Whether an answer goes on and on."""
-    return answer.headers.get("content-type", "").startswith("text/event-stream")
+    return str(answer.headers.get("content-type", "")).startswith("text/event-stream")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -409,7 +410,7 @@ async def test_who_may_not_is_told_so_and_changes_nothing(scene: Scene) -> None:
                 require_sign_in(way, await send(scene.nobody, call), call, scene.public.org.slug)
 
 
-def require_sign_in(way: Way, answer: httpx.Response, call: dict[str, str], slug: str) -> None:
+def require_sign_in(way: Way, answer: httpx.Response, call: dict[str, Any], slug: str) -> None:
     """Who is nobody is asked to sign in; from a page, to come back to it."""
     if way.is_api:
         problem(answer, 401, "not_signed_in")
@@ -428,7 +429,8 @@ async def test_who_may_can(scene: Scene) -> None:
             for caller in scene.callers:
                 if not decision(way, caller, visibility).allowed:
                     continue
-                await put_provider(place)
+                if "sign-in" in way.path:
+                    await put_provider(place)
                 changes_tie = way.path.endswith(("/join", "/leave", "/not-relevant"))
                 who = await scene.anew(caller) if changes_tie else caller
                 call = way.call(place.org.slug, {name: await place.thing(thing) for name, thing in way.things.items()})
@@ -440,6 +442,7 @@ async def test_who_may_can(scene: Scene) -> None:
 
 
 async def test_who_is_nobody_gets_to_sign_in_and_no_further(scene: Scene) -> None:
+    await put_provider(scene.public)
     for way in scene.ways:
         if way.name in OPEN:
             answer = await send(scene.nobody, way.call(scene.public.org.slug, {}))

@@ -179,8 +179,12 @@ def texts(value: Any) -> set[str]:
 
 
 def telling(theirs: Dump, ours: Dump) -> set[str]:
-    """The texts that are in one organization only, and long enough to be known again."""
-    return {text for text in texts(theirs) - texts(ours) if len(text) >= _SHORTEST}
+    """The texts that are in one organization only, and long enough to be known again; of sentences, those with the marker.
+
+    The others are Muster's own, about what happened to be sent late or not at all.
+    """
+    own = texts(theirs) - texts(ours)
+    return {text for text in own if len(text) >= _SHORTEST and (MARKER in text or " " not in text)}
 
 
 @asynccontextmanager
@@ -230,9 +234,10 @@ async def fill(place: Place, word: str = "") -> None:
         response = await org.api.put(f"/projects/{project['id']}/members/{each}")
         assert response.is_success, response.text
     await org.patch("/me", {"preferences": {"chat_identity": f"@olive{dot}"}})
-    body = {"title": f"The disk{name} is full", "description": f"Nothing goes{name}", "tags": [f"tag{dot}"]}
-    for number, more in enumerate(({}, {"visibility": "restricted", "project": project["id"]})):
-        made = await org.report(**body, **more)
+    title, body = f"The disk{name} is full", {"description": f"Nothing goes{name}", "tags": [f"tag{dot}"]}
+    kinds: tuple[dict[str, str], ...] = ({}, {"visibility": "restricted", "project": project["id"]})
+    for number, more in enumerate(kinds):
+        made = await org.report(title, **body, **more)
         here = f"/incidents/{made['id']}"
         await _post(place, f"{here}/participants", {"individual": ben["id"]})
         await _post(place, f"{here}/timeline", {"text": f"A note{name}"})
@@ -287,7 +292,7 @@ async def _put_rows(place: Place, name: str, dot: str) -> None:
 
 async def put_provider(place: Place, name: str = "", dot: str = "") -> None:
     """Give an organization a provider to sign in by, whether or not it has one."""
-    provider = {"issuer": f"http://idp{dot}.example.org", "client_id": f"muster{dot}", "client_secret": f"very secret{name}"}
+    provider = {"issuer": f"http://127.0.0.1:1/idp{dot}", "client_id": f"muster{dot}", "client_secret": f"very secret{name}"}
     async with place.database.write(place.id) as session:
         await session.merge(Provider(name=f"Corporate{name}", version=1, organization_id=place.id, **provider))
 

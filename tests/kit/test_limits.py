@@ -64,6 +64,21 @@ async def test_a_busy_database_says_when_to_come_back(database: Database, error:
     assert response.headers["Retry-After"]
 
 
+async def test_what_nobody_foresaw_is_answered_like_all_else(database: Database) -> None:
+    app = create_app(await assemble(Settings(), database, Target("127.0.0.1:1")))
+
+    async def broken() -> None:
+        raise KeyError("a secret of the inside")
+
+    app.add_api_route("/api/broken", broken)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://muster") as api:
+        response = await api.get("/api/broken")
+    body = problem(response, 500, "internal_error")
+    assert body["request_id"] == response.headers["X-Request-ID"]
+    assert "default-src" in response.headers["Content-Security-Policy"]
+    assert "secret" not in response.text
+
+
 async def test_nul_is_refused_wherever_it_is(org: Organization) -> None:
     page = {"Accept": "text/html"}
     for path in ("?q=%00", "/deliveries?recipient=%00", "/contacts/individuals?q=%00", "?%00=1"):

@@ -102,6 +102,7 @@ async def delete(session: CurrentSession, actor: CurrentActor, project: str) -> 
 @router.post("/{project}/members")
 async def add_member(session: CurrentSession, actor: CurrentActor, project: str, fields: Fields) -> Response:
     """Add somebody, by name or address."""
+    actor.require(Action.MANAGE_PROJECTS)
     try:
         account = await members.resolve_member(session, "person", fields.get("person", ""))
     except Invalid as error:
