@@ -202,7 +202,7 @@ class _Edge:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, _limited(receive), out)
-            except Exception as error:  # noqa: BLE001  (the last resort of a request: it is logged, and answered)
+            except Exception as error:
                 if begun:
                     raise
                 await self._failed(Request(scope), error)(scope, receive, out)
