@@ -126,7 +126,7 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
         Service("web", pages.ROUTERS),
     )
     accounts = AccountsService(database, secure=settings.is_secure)
-    known = Providers()
+    known = Providers(settings.base_url)
     oidc = OpenIDConnect(database, accounts, known, settings.base_url)
     return Muster(
         settings=settings,

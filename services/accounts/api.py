@@ -5,7 +5,7 @@ from typing import Annotated, Final, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.accounts import audit, members, profile, projects, repository, tokens
+from services.accounts import audit, lists, members, profile, projects, repository, tokens
 from services.accounts.audit import AuditQuery
 from services.accounts.schemas import (
     AuditEntry,
@@ -301,14 +301,14 @@ async def put_sign_in_provider(
 
 
 @sign_in_provider.delete("", status_code=204)
-async def delete_sign_in_provider(actor: CurrentActor, provider: CurrentSignInProvider) -> None:
+async def delete_sign_in_provider(actor: CurrentActor, provider: CurrentSignInProvider, version: IfMatch) -> None:
     """Have no provider any more."""
-    await provider.delete(actor)
+    await provider.delete(actor, version)
 
 
 async def _list(session: CurrentSession, kind: str) -> Page[SettingView]:
     rows = await repository.settings(session, kind)
-    return _whole([SettingView(id=row.id, name=row.name, rank=row.rank, is_default=row.is_default) for row in rows])
+    return _whole([lists.view(row) for row in rows])
 
 
 def _whole(items: list[Item]) -> Page[Item]:

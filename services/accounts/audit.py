@@ -28,8 +28,8 @@ _BATCH: Final = 500
 """Entries that are held at once."""
 _IN_MEMORY: Final = 1024 * 1024
 """Bytes of an export that are held before it goes to a file."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV injection)."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet take a cell for a formula, the last four in full width (OWASP, CSV injection)."""
 
 
 class AuditQuery(BaseModel):

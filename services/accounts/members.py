@@ -7,18 +7,18 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.accounts import repository, tokens
+from services.accounts import repository
 from services.accounts.schemas import Commanded, InvitationView, MemberChanges, MemberQuery, MemberView, NewMember
 from services.desk import owners
 from services.desk.choices import pick
 from services.desk.lookup import Person, resolve_person, visible_to
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
+from services.kit.errors import Conflict, Invalid, NotFound, NotSignedIn, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
 from services.store import audit
-from services.store.accounts import Account
+from services.store.accounts import Account, end_access
 from services.store.contacts import Individual, matching
 from services.store.deliveries import Delivery, InboxMessage, intend_letter
 from services.store.incidents import Incident
@@ -27,8 +27,6 @@ from workflows.domain.policy import AccountObject, Action, Role
 
 MAX_COMMANDED: Final = 20
 """How many of the incidents somebody leads are told."""
-_ENDS: Final = ("session", "link", "invitation", "password_reset")
-"""Everything by which somebody signs in or could soon."""
 
 
 async def list_members(
@@ -192,8 +190,7 @@ async def change_member(
         before, after = {"role": row.role}, {"role": role}
         audit.record(session, actor.origin, "member.role_changed", row.id, individual.name, before=before, after=after)
     if active != row.active:
-        await repository.end(session, row.id, *_ENDS)
-        await tokens.end_tokens(session, row.id)
+        await end_access(session, row.id)
         action = "member.reactivated" if active else "member.deactivated"
         audit.record(session, actor.origin, action, row.id, individual.name)
     row.role, row.active = role, active
@@ -214,6 +211,11 @@ async def _to_manage(
     session: AsyncSession, actor: Actor, account: str, wanted: Role | None, version: int | None
 ) -> tuple[Account, Individual]:
     await owners.take_turns(session)
+    # What the actor may was read before the wait, and could have been taken away by whoever had their turn.
+    asking = await session.get_one(Account, actor.account, populate_existing=True)
+    if not asking.active:
+        raise NotSignedIn
+    actor = actor.model_copy(update={"role": Role(asking.role)})
     row, individual = await find_member(session, account)
     # Two who change the same account take turns, so that If-Match tells the second one.
     await session.refresh(row, with_for_update=True)
@@ -263,7 +265,7 @@ async def _views(session: AsyncSession, actor: Actor, rows: Sequence[tuple[Accou
     counting = select(ProjectMember.account_id, func.count()).group_by(ProjectMember.account_id)
     counted = await session.execute(counting.where(ProjectMember.account_id.in_([account.id for account, _ in rows])))
     projects = {row[0]: row[1] for row in counted}
-    invitations = await _invitations(session, [person.id for account, person in rows if not _proven(account)])
+    invitations = await _invitations(session, [person.id for account, person in rows if not account.proven])
     found = []
     for account, person in rows:
         role, invitation = Role(account.role), invitations.get(person.id)
@@ -297,11 +299,6 @@ async def _invitations(session: AsyncSession, individuals: Sequence[str]) -> dic
         )
         for row, message in await session.execute(query.where(Delivery.id.in_(latest)))
     }
-
-
-def _proven(account: Account) -> bool:
-    """Whether somebody has shown that the account is theirs."""
-    return account.password_hash is not None or account.oidc_subject is not None
 
 
 def _higher(role: Role, wanted: Role | None) -> Role:

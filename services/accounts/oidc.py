@@ -21,7 +21,7 @@ from services.kit.database import Database
 from services.kit.errors import Forbidden, MusterError, NotFound, Unavailable
 from services.kit.ids import new_id
 from services.store import audit
-from services.store.accounts import Account, Attempt, Provider
+from services.store.accounts import Account, Attempt, Provider, Token, end_access
 from services.store.contacts import Individual
 from services.store.organizations import Organization, ProjectMember
 from services.store.secrets import digest, new_secret
@@ -117,7 +117,7 @@ class OpenIDConnect:
                 secret = await self._let_in(request, setting, identity)
             except IntegrityError:
                 # Another window of theirs was first, at the same moment: now they are known.
-                secret = await self._let_in(request, setting, identity)
+                secret = await self._let_in_now(request, setting, identity)
         except (Forbidden, Unavailable) as error:
             await self._note(request, setting, who, error)
             raise
@@ -174,6 +174,13 @@ class OpenIDConnect:
             person = await _person(session, request, setting, identity)
             return await self._accounts.open_session(session, request, person, VIA)
 
+    async def _let_in_now(self, request: Request, setting: _Setting, identity: Identity) -> str:
+        try:
+            return await self._let_in(request, setting, identity)
+        except IntegrityError as error:
+            message = "Somebody here has an address that is written almost as yours is. Ask an administrator."
+            raise Forbidden(message, "address_taken") from error
+
     async def _note(self, request: Request, setting: _Setting, who: str, refusal: MusterError) -> None:
         async with self._database.write(setting.organization.id) as session:
             origin = origin_of(request, None, who[:200], VIA)
@@ -212,10 +219,7 @@ async def _person(session: AsyncSession, request: Request, setting: _Setting, id
             f"{provider.name} has not made sure of your address, so Muster cannot tell who you are. Ask an administrator.",
             "address_not_verified",
         )
-    same = Individual.email_folded == identity.address.casefold()
-    found = (await session.execute(_accounts().where(same))).one_or_none()
-    individual = None if found is None else found[0]
-    account = None if found is None else found[1]
+    individual, account = await _by_address(session, identity.address)
     if individual is not None and account is not None:
         person = _usable(Person(account, individual, organization))
         return await _bind(session, request, person, identity)
@@ -225,6 +229,15 @@ async def _person(session: AsyncSession, request: Request, setting: _Setting, id
             "not_a_member",
         )
     return await _admit(session, request, setting, identity, identity.address, individual)
+
+
+async def _by_address(session: AsyncSession, address: str) -> tuple[Individual | None, Account | None]:
+    """Who has this address, and their account. Only A to Z may be cased otherwise: “ß” and “ss” are folded to the same."""
+    found = (await session.execute(_accounts().where(Individual.email_folded == address.casefold()))).one_or_none()
+    # The case of bytes is that of ASCII alone.
+    if found is None or found[0].email.encode().lower() != address.encode().lower():
+        return None, None
+    return found[0], found[1]
 
 
 def _accounts() -> Select[Individual, Account]:
@@ -238,16 +251,24 @@ def _usable(person: Person) -> Person:
 
 
 async def _bind(session: AsyncSession, request: Request, person: Person, identity: Identity) -> Person:
-    """From now on the account is known by the provider's id; an invitation that was under way is over."""
+    """From now on the account is known by the provider's id, and every other way into it is over, the password too.
+
+    The provider has proven who this is; whoever had the account until now has proven no more than an address, or less.
+    """
     account, name = person.account.id, person.individual.name
-    # Or their own already: another window of theirs may have been first.
-    free = update(Account).where(Account.id == account, func.coalesce(Account.oidc_subject, identity.sub) == identity.sub)
-    bound = free.values(oidc_subject=identity.sub, version=Account.version + 1).returning(Account.id)
+    had_password = person.account.password_hash is not None
+    free = update(Account).where(Account.id == account, Account.oidc_subject.is_(None))
+    bound = free.values(oidc_subject=identity.sub, password_hash=None, version=Account.version + 1).returning(Account.id)
     if await session.scalar(bound) is None:
+        # Their own already if another window of theirs was first, and then nothing is left to end.
+        if await session.scalar(select(Account.oidc_subject).where(Account.id == account)) == identity.sub:
+            return person
         message = "The account with your address is someone else's at your provider. Ask an administrator."
         raise Forbidden(message, "bound_to_another")
-    await repository.end(session, account, "invitation")
-    audit.record(session, origin_of(request, person, name, VIA), "account.bound", account, name)
+    tokens = await session.scalar(select(func.count()).select_from(Token).where(Token.account_id == account))
+    await end_access(session, account)
+    after = {"password_ended": had_password, "tokens_ended": tokens}
+    audit.record(session, origin_of(request, person, name, VIA), "account.bound", account, name, after=after)
     return person
 
 

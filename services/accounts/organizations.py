@@ -1,6 +1,8 @@
 """Making organizations, with what each begins with (O1)."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -39,6 +41,17 @@ class NewOrganization(Body):
     name: Named
 
 
+def check_slug(slug: str) -> None:
+    """Check that this can be an organization's name in addresses.
+
+    Raises:
+        Invalid: ``slug_invalid``.
+    """
+    if not _SLUG.fullmatch(slug) or slug in RESERVED:
+        message = "Use small letters, digits and hyphens between them; a few words are Muster's own."
+        raise Invalid.of("slug", "slug_invalid", message)
+
+
 class Organizations:
     """Makes organizations."""
 
@@ -55,12 +68,11 @@ class Organizations:
                 return None
         new = NewOrganization(slug=slug, name=name)
         try:
-            person = await self.create(new, owner or ("Owner", f"owner@{slug}.example"), OPERATOR)
+            async with self._made(new, owner or ("Owner", f"owner@{slug}.example"), OPERATOR) as (session, person):
+                return _owner_token(session, person)
         except Conflict:
             # Another process that begins at the same moment was first.
             return None
-        async with self._database.write(person.organization.id) as session:
-            return _owner_token(session, person)
 
     async def only_one(self) -> str | None:
         """The name in addresses of the only organization there is; None if there are several, or none."""
@@ -72,10 +84,13 @@ class Organizations:
         """Make another organization, whose first owner is who asks for it.
 
         Raises:
-            Forbidden: only owners make organizations. Invalid, Conflict: see ``create``.
+            Forbidden: only owners make organizations; ``session_needed``. Invalid, Conflict: see ``create``.
         """
         actor.require(Action.CREATE_ORGANIZATION)
-        # There, nothing but the name and the address is known of whoever it is.
+        # It leads to a session there, which would outlast the token.
+        actor.require_session()
+        # There, nothing but the name and the address is known of whoever it is. A transaction writes to one organization: were
+        # this process to end between the two, the new one's own audit log would still say who made it.
         person = await self.create(new, (actor.name, actor.email), actor.origin.model_copy(update={"account": None}))
         async with self._database.write(actor.organization) as session:
             audit.record(session, actor.origin, "organization.created", person.organization.id, new.slug)
@@ -87,9 +102,15 @@ class Organizations:
         Raises:
             Invalid: ``slug_invalid``. Conflict: ``slug_taken``.
         """
-        if not _SLUG.fullmatch(new.slug) or new.slug in RESERVED:
-            message = "Use small letters, digits and hyphens between them; a few words are Muster's own."
-            raise Invalid.of("slug", "slug_invalid", message)
+        async with self._made(new, owner, origin) as (_, person):
+            return person
+
+    @asynccontextmanager
+    async def _made(
+        self, new: NewOrganization, owner: tuple[str, str], origin: Origin
+    ) -> AsyncIterator[tuple[AsyncSession, Person]]:
+        """See ``create``; what the block adds is in the same transaction."""
+        check_slug(new.slug)
         organization = Organization(id=new_id(), slug=new.slug, name=new.name, created_at=now())
         try:
             async with self._database.write(organization.id) as session:
@@ -97,9 +118,9 @@ class Organizations:
                 await session.flush()
                 person = await _furnish(session, organization, owner)
                 audit.record(session, origin, "organization.created", organization.id, organization.name)
+                yield session, person
         except IntegrityError as error:
             raise Conflict("Another organization has this name in addresses. Choose another one.", "slug_taken") from error
-        return person
 
 
 async def _furnish(session: AsyncSession, organization: Organization, owner: tuple[str, str]) -> Person:

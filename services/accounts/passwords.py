@@ -15,19 +15,19 @@ from workflows.domain.text import tokens
 MIN_LENGTH: Final = 15
 """Characters: what the guideline asks where a password is the only factor."""
 MAX_LENGTH: Final = 256
-_LOOKED_AT: Final = 72
-"""Characters that the guess is made of; it takes longer than is good for more."""
+_LOOKED_AT: Final = 40
+"""Characters that the guess is made of: the worst of them take most of a second, and the time grows faster than they do."""
 _STRONG: Final = 3
 """What zxcvbn calls safely unguessable: more than 10^8 guesses."""
 _AT_ONCE: Final = asyncio.Semaphore(4)
-"""Each takes 64 MiB and a core."""
+"""Hashes, and looks at new passwords: each takes a core, and a hash 64 MiB."""
 
 _hasher = PasswordHasher()
 _NOBODYS: Final = _hasher.hash("nobody's password")
 """What a password is compared with when there is no such account, so that the answer takes as long."""
 
 
-def check(password: str, about: Sequence[str]) -> None:
+async def check(password: str, about: Sequence[str]) -> None:
     """Refuse a password that is too short, too long or easily guessed; ``about`` is what others know of its owner.
 
     Raises:
@@ -41,7 +41,7 @@ def check(password: str, about: Sequence[str]) -> None:
     known = {word.text for text in ("muster", *about) for word in tokens(text) if len(word.text) > 2}
     words = [word.text for word in tokens(password)]
     unknown = " ".join(word for word in words if word not in known) if known & set(words) else password
-    if not unknown or zxcvbn(unknown[:_LOOKED_AT])["score"] < _STRONG:
+    if not unknown or await _score(unknown[:_LOOKED_AT]) < _STRONG:
         message = "This is among the first that would be tried. A few unrelated words make a good password."
         raise Invalid.of("password", "password_guessable", message)
 
@@ -62,6 +62,11 @@ async def matches(password: str, encoded: str | None) -> bool:
 def outdated(encoded: str) -> bool:
     """Whether a hash was made with other parameters than those of today."""
     return _hasher.check_needs_rehash(encoded)
+
+
+async def _score(password: str) -> int:
+    async with _AT_ONCE:
+        return int((await asyncio.to_thread(zxcvbn, password))["score"])
 
 
 def _verify(password: str, encoded: str) -> bool:

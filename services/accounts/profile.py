@@ -12,7 +12,7 @@ from services.accounts.schemas import IndividualRef, Me, MeChanges, Organization
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.database import Database
-from services.kit.errors import Forbidden, Invalid, NotFound, VersionConflict
+from services.kit.errors import Invalid, NotFound, VersionConflict
 from services.kit.preferences import Preferences
 from services.store import audit
 from services.store.accounts import Account, Credential
@@ -55,7 +55,8 @@ async def change_me(session: AsyncSession, actor: Actor, changes: MeChanges, ver
     if changes.preferences is not None:
         account.preferences = account.preferences | changes.preferences.model_dump(mode="json", exclude_unset=True)
         if (account.preferences.get("quiet_from") is None) != (account.preferences.get("quiet_until") is None):
-            raise Invalid.of("preferences.quiet_from", "quiet_hours", "Quiet hours have a beginning and an end.")
+            missing = next(name for name in ("quiet_from", "quiet_until") if account.preferences.get(name) is None)
+            raise Invalid.of(f"preferences.{missing}", "quiet_hours", "Quiet hours need a beginning and an end.")
     if changes.name is not None and changes.name != actor.name:
         individual = await session.get_one(Individual, actor.individual, with_for_update=True)
         before, individual.name = individual.name, changes.name
@@ -83,11 +84,12 @@ async def change_password(database: Database, actor: Actor, old: str, new: str) 
         TooMany: it is not yet time for another try.
     """
     kept = _own_session(actor)
-    passwords.check(new, [actor.name, actor.email, actor.organization_name, actor.slug])
     async with database.write(actor.organization) as session:
-        await throttling.take_turn(session, actor.email)
+        slows = await throttling.take_turn(session, "sign_in", actor.email)
         known = (await _present(session, actor)).account.password_hash
     right = known is None or await passwords.matches(old, known)
+    if right:
+        await passwords.check(new, [actor.name, actor.email, actor.organization_name, actor.slug])
     encoded = await passwords.hashed(new) if right else ""
     async with database.write(actor.organization) as session:
         person = await _present(session, actor)
@@ -98,6 +100,8 @@ async def change_password(database: Database, actor: Actor, old: str, new: str) 
             person.account.password_hash = encoded
             await repository.end(session, actor.account, "session", "link", "invitation", "password_reset", but=kept)
             audit.record(session, actor.origin, "password.changed", actor.account, actor.name)
+        elif slows:
+            audit.record(session, actor.origin, "sign_in.throttled", actor.account, actor.email)
     if not right:
         raise Invalid.of("old_password", "wrong_password", "This is not your present password.")
 
@@ -109,7 +113,13 @@ async def sessions(session: AsyncSession, actor: Actor) -> list[SessionView]:
         Credential.account_id == actor.account, Credential.kind == "session", Credential.expires_at > now()
     )
     return [
-        SessionView(id=row.id, browser=browser(row.label), created_at=row.created_at, current=row.secret_hash == here)
+        SessionView(
+            id=row.id,
+            browser=browser(row.label),
+            address=row.address,
+            created_at=row.created_at,
+            current=row.secret_hash == here,
+        )
         for row in await session.scalars(query.order_by(Credential.id.desc()))
     ]
 
@@ -146,9 +156,7 @@ def browser(label: str) -> str:
 
 def _own_session(actor: Actor) -> str:
     """The hash of the session that asks: how people sign in is not for tokens to change."""
-    if actor.session is None:
-        raise Forbidden("Only who is signed in with a browser can do this; a token cannot.", "session_needed")
-    return digest(actor.session)
+    return digest(actor.require_session())
 
 
 async def _present(session: AsyncSession, actor: Actor) -> Person:

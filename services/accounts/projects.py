@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +24,7 @@ from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
 from services.store import audit
+from services.store.base import insert_if_new
 from services.store.incidents import Incident
 from services.store.organizations import Organization, Project, ProjectMember, Setting
 from workflows.domain.attributes import Choice
@@ -137,11 +137,16 @@ async def delete_project(session: AsyncSession, actor: Actor, project: str, vers
     row = await _to_change(session, project, version)
     if row.is_default:
         raise Conflict("This is the default project. Make another one the default first.", "default_project")
-    if await session.scalar(select(Incident.id).where(Incident.project_id == row.id).limit(1)) is not None:
+    if await is_used(session, row.id):
         raise Conflict("Incidents belong to this project, and the record keeps them. Rename it instead.", "project_in_use")
     audit.record(session, actor.origin, "project.deleted", row.id, row.name)
     await session.delete(row)
     await session.flush()
+
+
+async def is_used(session: AsyncSession, project: str) -> bool:
+    """Whether incidents belong to a project, so that it is never deleted."""
+    return await session.scalar(select(Incident.id).where(Incident.project_id == project).limit(1)) is not None
 
 
 async def list_project_members(
@@ -165,14 +170,13 @@ async def add_member(session: AsyncSession, actor: Actor, project: str, account:
     actor.require(Action.MANAGE_PROJECTS)
     row = await _find(session, project)
     member, individual = await find_member(session, account)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {
         "organization_id": actor.organization,
         "project_id": row.id,
         "account_id": member.id,
         "added_at": now(),
     }
-    statement = insert(ProjectMember).values(values).on_conflict_do_nothing().returning(ProjectMember.account_id)
+    statement = insert_if_new(session, ProjectMember).values(values).returning(ProjectMember.account_id)
     if (await session.execute(statement)).scalar_one_or_none() is not None:
         audit.record(session, actor.origin, "project.member_added", member.id, individual.name, after={"project": row.name})
 

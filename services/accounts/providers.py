@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
+from services.accounts.reach import Reach
 from services.kit.schemas import Email
 from services.store.accounts import Attempt, Provider
 
@@ -90,9 +91,10 @@ class Identity(BaseModel):
 
 
 class Providers:
-    """Asks providers, and keeps what they publish for a short while."""
+    """Asks providers, and keeps what they publish for a short while. ``base_url`` is where people reach Muster."""
 
-    def __init__(self) -> None:
+    def __init__(self, base_url: str) -> None:
+        self._reach = Reach(base_url)
         self._published: dict[str, tuple[float, Metadata, KeySet]] = {}
 
     async def published(self, issuer: str, *, fresh: bool = False) -> tuple[Metadata, KeySet]:
@@ -104,9 +106,9 @@ class Providers:
         known = self._published.get(issuer)
         if known is not None and not fresh and time.monotonic() - known[0] < FRESH:
             return known[1], known[2]
-        _check_address(issuer, issuer)
-        metadata = _metadata(issuer, await _ask("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
-        keys = _keys(await _ask("GET", metadata.jwks_uri))
+        _check_issuer(issuer)
+        metadata = _metadata(issuer, await self._ask("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
+        keys = _keys(await self._ask("GET", metadata.jwks_uri))
         if len(self._published) >= MAX_KNOWN:
             self._published.clear()
         self._published[issuer] = (time.monotonic(), metadata, keys)
@@ -140,13 +142,13 @@ class Providers:
             "redirect_uri": redirect_uri,
             "code_verifier": attempt.code_verifier,
         }
-        answer = await _ask("POST", metadata.token_endpoint, **_as_client(provider, metadata, body))
+        answer = await self._ask("POST", metadata.token_endpoint, **_as_client(provider, metadata, body))
         id_token, access_token = answer.get("id_token"), answer.get("access_token")
         if not isinstance(id_token, str) or not isinstance(access_token, str):
             raise ProviderFailedError("the token endpoint answers without an ID token or an access token")
         claims = await self._verified(provider, id_token, access_token, attempt.nonce)
         if "email" not in claims and metadata.userinfo_endpoint is not None:
-            claims |= await _user_info(metadata.userinfo_endpoint, access_token, claims["sub"])
+            claims |= await self._user_info(metadata.userinfo_endpoint, access_token, claims["sub"])
         try:
             return Identity.model_validate(claims)
         except ValidationError as error:
@@ -176,6 +178,19 @@ class Providers:
             raise IdTokenError(getattr(error, "error", type(error).__name__)) from None
         return token.claims
 
+    async def _user_info(self, endpoint: str, access_token: str, subject: str) -> dict[str, Any]:
+        """What the provider tells of somebody beside the ID token; it must be of the same one (Core 1.0, section 5.3.2)."""
+        answer = await self._ask("GET", endpoint, headers={"Authorization": f"Bearer {access_token}"})
+        if answer.get("sub") != subject:
+            raise IdTokenError("the user info is somebody else's")
+        return answer
+
+    async def _ask(self, method: str, address: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401
+        """See ``_ask``. The host is looked up each time: where its name leads can change."""
+        if not await self._reach.allows(address):
+            raise ProviderFailedError("its host is not known, or has an address that is not to be asked from here")
+        return await _ask(method, address, **request)
+
 
 def _metadata(issuer: str, answer: dict[str, Any]) -> Metadata:
     try:
@@ -191,6 +206,13 @@ def _metadata(issuer: str, answer: dict[str, Any]) -> Metadata:
         if address is not None:
             _check_address(address, issuer)
     return metadata
+
+
+def _check_issuer(issuer: str) -> None:
+    """An issuer is an address without a query (Discovery, section 3): what is asked begins with it, and goes on after it."""
+    if "?" in issuer or "#" in issuer:
+        raise ProviderFailedError("an issuer has neither a query nor a fragment")
+    _check_address(issuer, issuer)
 
 
 def _check_address(address: str, issuer: str) -> None:
@@ -222,14 +244,6 @@ def _as_client(provider: Provider, metadata: Metadata, body: dict[str, str]) -> 
     if "client_secret_basic" not in methods and "client_secret_post" in methods:
         return {"data": body | {"client_id": provider.client_id, "client_secret": provider.client_secret}}
     return {"data": body, "auth": httpx.BasicAuth(quote_plus(provider.client_id), quote_plus(provider.client_secret))}
-
-
-async def _user_info(endpoint: str, access_token: str, subject: str) -> dict[str, Any]:
-    """What the provider tells of somebody beside the ID token; it must be of the same one (OpenID Connect Core 1.0, 5.3.2)."""
-    answer = await _ask("GET", endpoint, headers={"Authorization": f"Bearer {access_token}"})
-    if answer.get("sub") != subject:
-        raise IdTokenError("the user info is somebody else's")
-    return answer
 
 
 async def _ask(method: str, address: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -1,5 +1,6 @@
 """Setting a password by the secret of a mail: who accepts an invitation, and who forgot the one they had (O3)."""
 
+from datetime import timedelta
 from typing import Final, Literal
 
 from fastapi import Request
@@ -15,6 +16,8 @@ from services.store.deliveries import intend_letter
 from services.store.secrets import digest
 
 Kind = Literal["invitation", "password_reset"]
+AGAIN: Final = timedelta(minutes=5)
+"""How long after a mail to set a new password by another one is sent, unless the first was used."""
 _ACTION: Final = {"invitation": "invitation.accepted", "password_reset": "password.reset"}
 
 
@@ -28,17 +31,20 @@ class Recovery:
     async def ask(self, request: Request, slug: str, email: str) -> None:
         """Send a mail to set a new password by, if there is such an account; whether there is one cannot be told from this.
 
+        While a mail of a moment ago is good, there is no other one: it would take the place of the one that is being read.
+
         Raises:
             TooMany: this was asked for too often.
         """
         async with self._database.read() as session:
             organization = await repository.organization_by_slug(session, slug)
         if organization is None:
+            self._accounts.nowhere.take_turn(slug, "reset", email)
             return
         async with self._database.write(organization.id) as session:
-            await throttling.take_turn(session, f"reset {email}")
+            await throttling.take_turn(session, "reset", email)
             person = await repository.by_email(session, email)
-            if person is None:
+            if person is None or await repository.asked_to_reset(session, person, now(), AGAIN):
                 return
             individual = person.individual
             await intend_letter(session, organization.id, "password_reset", new_id(), individual.id, individual.email)
@@ -61,7 +67,7 @@ class Recovery:
         person = await self.holder(slug, kind, secret)
         if person is None:
             return None
-        passwords.check(password, [person.individual.name, person.individual.email, person.organization.name, slug])
+        await passwords.check(password, [person.individual.name, person.individual.email, person.organization.name, slug])
         encoded = await passwords.hashed(password)
         async with self._database.write(person.organization.id) as session:
             found = await repository.credential_by_hash(session, digest(secret), kind, now())

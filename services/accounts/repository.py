@@ -1,7 +1,7 @@
 """What the accounts service asks of the store to recognise people; each part of it asks the rest itself."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, select
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.accounts import Account, Credential, Token
 from services.store.contacts import Individual
+from services.store.deliveries import Delivery
 from services.store.organizations import Organization, Project, Setting
 from workflows.domain.policy import Role
 
@@ -88,6 +89,24 @@ async def first_owner(session: AsyncSession, organization: str) -> Person | None
     query = _PEOPLE.where(Account.role == Role.OWNER, Account.kind == "person", Account.organization_id == organization)
     row = (await session.execute(query.order_by(Account.id).limit(1), execution_options=EVERY)).one_or_none()
     return None if row is None else Person(*row)
+
+
+async def asked_to_reset(session: AsyncSession, person: Person, at: datetime, within: timedelta) -> bool:
+    """Whether a mail to set a new password by was asked for so shortly before, and is under way, or is good and not used yet."""
+    kind, since = "password_reset", at - within
+    unused = select(Credential.id).where(Credential.account_id == person.account.id, Credential.kind == kind)
+    unused = unused.where(Credential.created_at > since, Credential.expires_at > at)
+    under_way = select(Delivery.id).where(Delivery.recipient_id == person.individual.id, Delivery.kind == kind)
+    under_way = under_way.where(Delivery.intended_at > since, Delivery.state == "pending")
+    found = [await session.scalar(query.limit(1)) for query in (unused, under_way)]
+    return any(found)
+
+
+async def has_proven_owner(session: AsyncSession, organization: str) -> bool:
+    """Whether an owner of the organization can sign in without a link; see ``Account.proven``."""
+    query = _PEOPLE.where(Account.role == Role.OWNER, Account.organization_id == organization)
+    rows = await session.execute(query, execution_options=EVERY)
+    return any(Person(*row).account.proven for row in rows)
 
 
 async def spend(session: AsyncSession, credential: str) -> bool:

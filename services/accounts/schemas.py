@@ -73,10 +73,11 @@ class MeChanges(Body):
 
 
 class SessionView(BaseModel):
-    """A browser that is signed in. ``current``: it is the one that asks."""
+    """A browser that is signed in, and the network address it did so from. ``current``: it is the one that asks."""
 
     id: str
     browser: str
+    address: str
     created_at: datetime
     current: bool
 

@@ -11,7 +11,7 @@ from services.accounts.repository import Person
 from services.kit.auth import Actor, Elsewhere, Origin, session_cookie, session_secrets
 from services.kit.clock import now
 from services.kit.database import Database
-from services.kit.errors import NotFound, NotSignedIn
+from services.kit.errors import FieldError, Invalid, NotFound, NotSignedIn
 from services.kit.ids import new_id
 from services.kit.preferences import Preferences
 from services.store import audit
@@ -27,23 +27,27 @@ _UNKNOWN: Final = "This address and this password do not go together here."
 
 
 class AccountsService:
-    """Sessions, and the ways to get one. ``secure``: people come by HTTPS."""
+    """Sessions, and the ways to get one. ``secure``: people come by HTTPS. ``nowhere``: tries in organizations there are not."""
 
     def __init__(self, database: Database, *, secure: bool) -> None:
         self._database = database
         self._secure = secure
+        self.nowhere = throttling.Nowhere()
 
     async def authenticate(self, request: Request, slug: str) -> Actor:
         """The actor of a request for an organization, by token or session.
 
         Raises:
-            NotSignedIn: no credential holds.
+            NotSignedIn: no credential holds; ``unknown_token`` if there was a token.
             NotFound: it holds, but for another organization; whether this one exists is not told.
         """
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and value:
             actor = await self._by_token(request, value.strip())
-            if actor is not None and actor.slug != slug:
+            if actor is None:
+                said = "This token is not known: it was revoked, has expired, or was not copied whole. Send one that holds."
+                raise NotSignedIn(said, "unknown_token")
+            if actor.slug != slug:
                 raise NotFound("organization")
         else:
             actor = next((found for found in await self.sessions(request) if found.slug == slug), None)
@@ -78,15 +82,19 @@ class AccountsService:
         """The secret of a new session for whoever knows this password. That there is no such account looks like a wrong one.
 
         Raises:
-            NotSignedIn: ``wrong_password``. TooMany: it is not yet time for another try.
+            Invalid: ``missing``. NotSignedIn: ``wrong_password``. TooMany: it is not yet time for another try.
         """
+        given = {"email": email, "password": password}
+        if missing := [FieldError(field=name, code="missing", message="This is needed.") for name in given if not given[name]]:
+            raise Invalid("Give both the address and the password.", "missing", missing)
         async with self._database.read() as session:
             organization = await repository.organization_by_slug(session, slug)
         if organization is None:
+            self.nowhere.take_turn(slug, "sign_in", email)
             await passwords.matches(password, None)
             raise NotSignedIn(_UNKNOWN, "wrong_password")
         async with self._database.write(organization.id) as session:
-            await throttling.take_turn(session, email)
+            slows = await throttling.take_turn(session, "sign_in", email)
             person = await repository.by_email(session, email)
         known = None if person is None else person.account.password_hash
         right = await passwords.matches(password, known)
@@ -97,6 +105,8 @@ class AccountsService:
             if person is None or not right or person.account.password_hash != known:
                 origin = origin_of(request, None, email, "password")
                 audit.record(session, origin, "sign_in.refused", None, email)
+                if slows:
+                    audit.record(session, origin, "sign_in.throttled", None, email)
                 secret = None
             else:
                 await throttling.succeeded(session, email)
@@ -128,6 +138,7 @@ class AccountsService:
         await repository.forget_expired(session, now())
         await self._end(session, request, person.organization.slug)
         secret, secret_hash = new_secret("session")
+        origin = origin_of(request, person, person.individual.name, via)
         session.add(
             Credential(
                 id=new_id(),
@@ -136,11 +147,11 @@ class AccountsService:
                 kind="session",
                 secret_hash=secret_hash,
                 label=request.headers.get("user-agent", "")[:200],
+                address=origin.address,
                 expires_at=now() + SESSION_LIFE,
                 created_at=now(),
             )
         )
-        origin = origin_of(request, person, person.individual.name, via)
         audit.record(session, origin, "sign_in", person.account.id, person.individual.name)
         return secret
 
@@ -150,8 +161,14 @@ class AccountsService:
             await self._end(session, request, actor.slug)
             audit.record(session, actor.origin, "sign_out", actor.account, actor.name)
 
+    async def owned(self, slug: str = "default") -> bool:
+        """Whether an owner of the organization has a password, or is known at its provider."""
+        async with self._database.read() as session:
+            organization = await repository.organization_by_slug(session, slug)
+            return organization is not None and await repository.has_proven_owner(session, organization.id)
+
     async def issue_link(self, slug: str = "default") -> str:
-        """The secret of a new one-time sign-in link for the organization's owner.
+        """The secret of a new one-time sign-in link for the organization's owner; one that was issued before holds no longer.
 
         Raises:
             NotFound: no such organization, or it has no owner.
@@ -162,6 +179,7 @@ class AccountsService:
         if owner is None:
             raise NotFound("organization")
         async with self._database.write(owner.organization.id) as session:
+            await repository.end(session, owner.account.id, "link")
             secret, secret_hash = new_secret("link")
             session.add(
                 Credential(
@@ -205,7 +223,7 @@ class AccountsService:
 
 def origin_of(request: Request, person: Person | None, who: str, via: str) -> Origin:
     """Where a request comes from, for the audit log."""
-    address = "" if request.client is None else request.client.host
+    address = "" if request.client is None else request.client.host[: audit.MAX_ADDRESS]
     return Origin(account=None if person is None else person.account.id, who=who, via=via, address=address)
 
 

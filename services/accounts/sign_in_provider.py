@@ -3,8 +3,9 @@
 Whoever chooses the provider decides who everybody is, the owners too. So administrators see it, and owners change it.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import structlog
 from pydantic import AfterValidator, StringConstraints
 from sqlalchemy import delete, update
 
@@ -19,6 +20,9 @@ from services.store import audit
 from services.store.accounts import Account, Attempt, Provider
 from workflows.domain.attributes import Trimmed
 from workflows.domain.policy import AccountObject, Action, Role
+
+_UNUSABLE: Final = "This address does not answer as an OpenID Connect provider. Muster’s log says what is amiss."
+_log = structlog.get_logger(__name__)
 
 
 def _one_word(text: str) -> str:
@@ -69,7 +73,9 @@ class SignInProvider:
         try:
             await self._providers.published(body.issuer, fresh=True)
         except (ProviderFailedError, ProviderRefusedError) as error:
-            raise Invalid.of("issuer", "provider_unusable", f"This is no provider to sign in by: {error}.") from error
+            # What is amiss is for the log alone: it would tell what listens where in the network that Muster runs in.
+            _log.warning("a provider cannot be set", issuer=body.issuer, reason=str(error))
+            raise Invalid.of("issuer", "provider_unusable", _UNUSABLE) from error
         async with self._database.write(actor.organization) as session:
             row = await session.get(Provider, actor.organization, with_for_update=True)
             if version is not None and version != (0 if row is None else row.version):
@@ -91,17 +97,19 @@ class SignInProvider:
             audit.record(session, actor.origin, "sign_in_provider.set", actor.organization, row.name, before=before, after=after)
         return self._view(actor, row)
 
-    async def delete(self, actor: Actor) -> None:
+    async def delete(self, actor: Actor, version: int | None = None) -> None:
         """Have no provider any more; people sign in by password then, and nobody is known to the next provider.
 
         Raises:
-            Forbidden: not an owner. NotFound: there is none.
+            Forbidden: not an owner. NotFound: there is none. VersionConflict: it is not at ``version``.
         """
         actor.require(Action.MANAGE_ACCOUNT, AccountObject(role=Role.OWNER))
         async with self._database.write(actor.organization) as session:
-            row = await session.get(Provider, actor.organization)
+            row = await session.get(Provider, actor.organization, with_for_update=True)
             if row is None:
                 raise NotFound("provider")
+            if version is not None and version != row.version:
+                raise VersionConflict
             await session.delete(row)
             await session.execute(delete(Attempt))
             await session.execute(update(Account).values(oidc_subject=None))

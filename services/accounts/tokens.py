@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -127,11 +127,6 @@ async def revoke_token(session: AsyncSession, actor: Actor, token: str, version:
     await session.delete(row.token)
     audit.record(session, actor.origin, "token.revoked", view.id, view.name, before=view.model_dump(include={"kind", "scopes"}))
     return view
-
-
-async def end_tokens(session: AsyncSession, account: str) -> None:
-    """End every token of an account, so that none holds again if it is let in again."""
-    await session.execute(delete(Token).where(Token.account_id == account))
 
 
 def _tokens(actor: Actor) -> Select[Token, Account, Individual, Individual]:

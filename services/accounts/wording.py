@@ -14,6 +14,7 @@ PHRASES: Final = {
     "invitation.accepted": "accepted the invitation",
     "member.admitted": "became a member by signing in at the organization's provider",
     "member.deactivated": "deactivated {object}",
+    "contact.changed": "changed the address or activity of {object}",
     "member.invited": "invited {object} as {role}",
     "member.reactivated": "reactivated {object}",
     "member.role_changed": "gave {object} the role “{role}”",
@@ -24,13 +25,14 @@ PHRASES: Final = {
     "project.changed": "changed the project {object}",
     "project.created": "made the project {object}",
     "project.deleted": "deleted the project {object}",
-    "project.member_added": "added {object} to a project",
-    "project.member_removed": "removed {object} from a project",
+    "project.member_added": "added {object} to the project {project}",
+    "project.member_removed": "removed {object} from the project {project}",
     "record.exported": "exported the record of {object}",
     "session.ended": "ended a session: {object}",
     "sessions.ended": "ended every other session",
     "sign_in": "signed in",
     "sign_in.refused": "tried to sign in and was refused",
+    "sign_in.throttled": "failed so often that the next tries have to wait",
     "sign_in_link.issued": "issued a one-time sign-in link for {object}",
     "sign_in_provider.removed": "removed the sign-in provider {object}",
     "sign_in_provider.set": "set the sign-in provider {object}",
@@ -40,6 +42,8 @@ PHRASES: Final = {
     "token.revoked": "revoked the API token “{object}”",
 }
 """What each action is in a sentence that begins with who did it."""
+ROLES: Final = {"owner": "Owner", "admin": "Administrator", "member": "Member"}
+"""Each role as the pages call it."""
 
 
 class Change(NamedTuple):
@@ -52,8 +56,9 @@ class Change(NamedTuple):
 
 def phrase(action: str, name: str, before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> str:
     """An action as the rest of a sentence; one that a later version recorded stands as its name."""
-    role = after.get("role") or before.get("role") or "member"
-    return PHRASES.get(action, f"{action}: {{object}}").format(object=name or "—", role=role)
+    told = {**before, **after}
+    words = {"object": name or "—", "role": _said("role", told.get("role", "member")), "project": told.get("project") or "—"}
+    return PHRASES.get(action, f"{action}: {{object}}").format_map(words)
 
 
 def changes(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> list[Change]:
@@ -74,6 +79,8 @@ def _said(what: str, value: JsonValue) -> str:
             return ", ".join(_said("", each) for each in value)
         case dict():
             return json.dumps(value, ensure_ascii=False)
+        case str() if what == "role":
+            return ROLES.get(value, value)
         case str() if what.endswith("_at") or what in {"since", "until"}:
             return f"{datetime.fromisoformat(value).astimezone(UTC):%-d %B %Y, %H:%M} UTC"
     return str(value)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from alembic.util import CommandError
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings
 from typer.exceptions import TyperException
 
@@ -23,12 +23,14 @@ from services.kit import telemetry
 from services.kit.database import Database
 from services.kit.errors import MusterError
 from services.kit.running import Running
+from services.kit.schemas import Email, Name, Named
 from services.kit.settings import Settings
 from services.kit.temporal import Target, connect, reachable, register_search_attributes
 from services.kit.temporal_program import TemporalUnavailable
 from services.kit.temporal_server import TemporalNotStarted
 from services.lifecycle.reconcile import recover as recover_incidents
 from services.store import schema
+from services.web import forms
 from workflows.domain.record import Record, faults
 from workflows.gateway import GatewayError, IncidentGateway
 
@@ -53,6 +55,18 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _taken_as(kind: TypeAdapter[str]) -> Callable[[str | None], str | None]:
+    """What the API takes for something is what a command takes for it, and nothing else."""
+
+    def check(given: str | None) -> str | None:
+        try:
+            return None if given is None else kind.validate_python(given)
+        except ValidationError as error:
+            raise typer.BadParameter(forms.faults(error)[""]) from error
+
+    return check
 
 
 @cli.command()
@@ -88,9 +102,14 @@ def sign_in_link(organization: str = "default") -> None:
 @organization_cli.command("create")
 def create_organization(
     slug: Annotated[str, typer.Argument(help="Its name in addresses: small letters, digits and hyphens.")],
-    owner_email: Annotated[str, typer.Option(help="The address of its first owner.")],
-    owner_name: Annotated[str, typer.Option(help="The name of its first owner.")] = "Owner",
-    name: Annotated[str | None, typer.Option(help="Its name for people; without it, the one in addresses.")] = None,
+    owner_email: Annotated[str, typer.Option(help="The address of its first owner.", callback=_taken_as(TypeAdapter(Email)))],
+    owner_name: Annotated[
+        str, typer.Option(help="The name of its first owner.", callback=_taken_as(TypeAdapter(Name)))
+    ] = "Owner",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Its name for people; without it, the one in addresses.", callback=_taken_as(TypeAdapter(Named))),
+    ] = None,
 ) -> None:
     """Make an organization, and print a one-time link that signs in as its first owner."""
     settings = Settings()

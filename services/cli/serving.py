@@ -95,13 +95,18 @@ async def serve(settings: Settings, names: list[str]) -> None:
 
 
 async def _ways_in(muster: Muster) -> list[str]:
-    """How to sign in, in lines to say; on an empty database the organization and its owner's token are made first."""
+    """How to sign in, in lines to say; on an empty database the organization and its owner's token are made first.
+
+    A link signs in as an owner: once one has another way in, it is for eyes at a terminal, and not for what keeps logs.
+    """
     settings = muster.settings
     file = settings.data_dir / "owner-token"
     if (token := await muster.organizations.begin()) is not None:
         _write_secret(file, token)
     lines = [f"API token      in {file}"] if file.exists() else []
-    return [*lines, f"Sign in once   {sign_in_address(settings.base_url, await muster.accounts.issue_link())}"]
+    if sys.stdout.isatty() or not await muster.accounts.owned():
+        return [*lines, f"Sign in once   {sign_in_address(settings.base_url, await muster.accounts.issue_link())}"]
+    return [*lines, "Sign in        by password or provider; `muster sign-in-link` makes a link for an owner"]
 
 
 def sign_in_address(base_url: str, secret: str) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.desk.lookup import Person, people
+from services.desk.lookup import Person, people, visible_to
 from services.kit.auth import Actor
 from services.kit.clock import now
+from services.store.incidents import Incident
 from workflows.domain.attributes import Choice
 from workflows.domain.events import Mode, Resource, ResourceKind, Visibility
 from workflows.domain.incident import IncidentState
@@ -35,7 +37,7 @@ class IncidentView(BaseModel):
     """An incident. ``duration_seconds`` runs from its beginning and stops at its end.
 
     ``version`` is its last event, ``attributes_version`` the last that changed an attribute. ``statuses`` are those of its
-    lifecycle, in their order.
+    lifecycle, in their order. ``merged_into`` is None as well while the reader may not see that one.
     """
 
     id: str
@@ -81,11 +83,15 @@ class Viewer:
         return Links(self=api, page=page, receipt=f"{page}/receipt", stream=f"{api}/stream")
 
     async def show(self, session: AsyncSession, actor: Actor, states: Sequence[IncidentState]) -> list[IncidentView]:
-        """Incidents as views, with one query for all the people in them."""
+        """Incidents as views, with one query for all the people in them, and one for what they were merged into."""
         known = await people(session, [person for state in states for person in (state.commander, state.reporter)])
-        return [self._show(actor, state, known) for state in states]
+        merged = {state.merged_into for state in states if state.merged_into is not None}
+        seen: set[str] = set()
+        if merged:
+            seen.update(await session.scalars(select(Incident.id).where(Incident.id.in_(merged), visible_to(actor))))
+        return [self._show(actor, state, known, seen) for state in states]
 
-    def _show(self, actor: Actor, state: IncidentState, known: dict[str, Person]) -> IncidentView:
+    def _show(self, actor: Actor, state: IncidentState, known: dict[str, Person], seen: set[str]) -> IncidentView:
         end = state.ended_at or now()
         entered = sorted(state.stamps.items(), key=lambda stamp: stamp[1])
         return IncidentView(
@@ -108,7 +114,7 @@ class Viewer:
             stable_at=state.stable_at,
             closed_at=state.ended_at if state.status.category in OVER else None,
             duration_seconds=max(0, int((end - state.started_at).total_seconds())),
-            merged_into=state.merged_into,
+            merged_into=state.merged_into if state.merged_into in seen else None,
             lifecycle_version=state.lifecycle.version,
             statuses=list(state.lifecycle.statuses),
             status_times=[StatusTime(status=state.lifecycle.status(name), at=at) for name, at in entered],

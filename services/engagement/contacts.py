@@ -1,6 +1,7 @@
 """Individuals and their terms (E1)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from sqlalchemy.exc import IntegrityError
@@ -10,17 +11,21 @@ from services.desk import owners
 from services.desk.lookup import Person, find_individual
 from services.engagement import repository
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
-from services.kit.auth import Actor
+from services.kit.auth import Actor, enforce
 from services.kit.clock import now
 from services.kit.errors import Invalid, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.store import audit
+from services.store.accounts import Account, end_access
 from services.store.contacts import Individual, TermRow
-from workflows.domain.policy import Action, ContactObject
+from workflows.domain.policy import CONTACT_RULES, Action, ContactObject, Role, Scope, grants
 from workflows.domain.text import normalise
 
 MAX_SUGGESTIONS: Final = 10
 """How many people are suggested at once."""
+_ACCESS: Final = frozenset({"email", "active"})
+"""What decides whether, and by which mails, somebody with an account gets in."""
 
 
 async def list_individuals(
@@ -53,6 +58,13 @@ async def get_individual(session: AsyncSession, individual: str) -> IndividualVi
     return (await views(session, [await find_individual(session, individual)]))[0]
 
 
+async def editable(session: AsyncSession, actor: Actor, individual: str) -> frozenset[Action]:
+    """What the policy lets the actor change about an individual."""
+    account = await repository.account_of(session, individual)
+    target = ContactObject(own=individual == actor.individual, role=None if account is None else Role(account.role))
+    return frozenset(action for action in CONTACT_RULES if actor.may(action, target))
+
+
 async def create_individual(session: AsyncSession, actor: Actor, new: NewIndividual) -> IndividualView:
     """Add an individual with terms.
 
@@ -71,8 +83,8 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
         version=1,
         created_at=now(),
     )
-    session.add(row)
-    await _keep(session)
+    async with _unless_taken(session):
+        session.add(row)
     await _replace_terms(session, actor, row, new.terms)
     return (await views(session, [row]))[0]
 
@@ -88,16 +100,22 @@ async def change_individual(
     """
     row = await _to_edit(session, actor, individual, version)
     new = {name: value for name, value in changes.model_dump(exclude_none=True).items() if value != getattr(row, name)}
-    if new:
-        await _require_contact(session, actor, row)
+    account = await repository.account_of(session, row.id)
+    _require(actor, row, account, new)
     if changes.active is False:
         await owners.require_another(session, row)
-    if changes.email is not None:
-        await _require_free(session, changes.email, row.id)
-    for name, value in new.items():
-        setattr(row, name, value)
-    row.version += 1
-    await _keep(session)
+    if "email" in new:
+        await _require_free(session, new["email"], row.id)
+    if account is not None and new.keys() & _ACCESS:
+        before = {name: getattr(row, name) for name in new.keys() & _ACCESS}
+        after = {name: new[name] for name in before}
+        audit.record(session, actor.origin, "contact.changed", row.id, row.name, before=before, after=after)
+    async with _unless_taken(session):
+        for name, value in new.items():
+            setattr(row, name, value)
+        row.version += 1
+    if account is not None and new.get("active") is False:
+        await end_access(session, account.id)
     return (await views(session, [row]))[0]
 
 
@@ -124,11 +142,7 @@ async def deactivate(session: AsyncSession, actor: Actor, individual: str, versi
         NotFound, Forbidden, VersionConflict: see there.
         Conflict: ``last_owner``.
     """
-    row = await _to_edit(session, actor, individual, version)
-    await _require_contact(session, actor, row)
-    await owners.require_another(session, row)
-    row.active = False
-    row.version += 1
+    await change_individual(session, actor, individual, IndividualChanges(active=False), version)
 
 
 async def views(session: AsyncSession, rows: Sequence[Individual]) -> list[IndividualView]:
@@ -190,9 +204,15 @@ def _keeps_contacts(actor: Actor) -> bool:
     return actor.may(Action.EDIT_TERMS, ContactObject())
 
 
-async def _require_contact(session: AsyncSession, actor: Actor, row: Individual) -> None:
-    role = await repository.account_role(session, row.id)
-    actor.require(Action.EDIT_CONTACT, ContactObject(own=row.id == actor.individual, role=role))
+def _require(actor: Actor, row: Individual, account: Account | None, new: Mapping[str, object]) -> None:
+    """Whether the policy lets the actor change this; what lets somebody in takes more, and of a token the scope for it."""
+    target = ContactObject(own=row.id == actor.individual, role=None if account is None else Role(account.role))
+    if new:
+        actor.require(Action.EDIT_CONTACT, target)
+    if new.keys() & _ACCESS:
+        actor.require(Action.EDIT_ADDRESS, target)
+        if account is not None:
+            enforce(grants(actor.scopes, Scope.ADMIN), "individual")
 
 
 async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:
@@ -200,11 +220,13 @@ async def _require_free(session: AsyncSession, email: str, other_than: str | Non
         raise _email_taken()
 
 
-async def _keep(session: AsyncSession) -> None:
+@asynccontextmanager
+async def _unless_taken(session: AsyncSession) -> AsyncIterator[None]:
+    """Keep what the block changes, unless someone else took the address a moment ago; what was done before it stays."""
     try:
-        await session.flush()
+        async with session.begin_nested():
+            yield
     except IntegrityError as error:
-        # Someone else took the address a moment ago.
         raise _email_taken() from error
 
 

@@ -13,7 +13,6 @@ from services.store.incidents import EvaluationRow, ParticipantRow
 from workflows.domain.attributes import Attributes
 from workflows.domain.engagement import Term, candidates
 from workflows.domain.events import Visibility
-from workflows.domain.policy import Role
 
 _CHUNK = 2_000
 """Phrases looked up by one statement: well under both databases' limit of parameters."""
@@ -104,7 +103,6 @@ async def email_taken(session: AsyncSession, email: str, other_than: str | None 
     return await session.scalar(query.limit(1)) is not None
 
 
-async def account_role(session: AsyncSession, individual: str) -> Role | None:
-    """The role of an individual's account; None if there is none."""
-    role = await session.scalar(select(Account.role).where(Account.individual_id == individual))
-    return None if role is None else Role(role)
+async def account_of(session: AsyncSession, individual: str) -> Account | None:
+    """An individual's account, if there is one."""
+    return await session.scalar(select(Account).where(Account.individual_id == individual))

@@ -76,6 +76,16 @@ class Actor(BaseModel):
         """
         enforce(decide(self.subject, action, target), what)
 
+    def require_session(self) -> str:
+        """The secret of the browser session that asks, for what a token must not do, such as making what outlasts it.
+
+        Raises:
+            Forbidden: ``session_needed``.
+        """
+        if self.session is None:
+            raise Forbidden("Only who is signed in with a browser can do this; a token cannot.", "session_needed")
+        return self.session
+
     @property
     def csrf_token(self) -> str:
         """What forms and scripts of this session must send along; it follows from the session's secret."""
@@ -129,15 +139,26 @@ async def check_csrf(request: Request, actor: Actor) -> None:
         raise Forbidden("This page was open for too long. Load it again, then repeat what you did.", "csrf")
 
 
-def check_same_site(request: Request) -> None:
+def check_same_site(request: Request, ours: str) -> None:
     """A form that is sent before there is a session must come from our own page, or another site could sign somebody in as
-    somebody else. Browsers say where it comes from (Fetch Metadata); what says nothing is no browser.
+    somebody else. Browsers say where it comes from, by Fetch Metadata or by Origin; what says nothing is no browser.
+    ``ours`` is what Muster's own addresses begin with.
 
     Raises:
         Forbidden: ``csrf``.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        same = site in {"same-origin", "none"}
+    else:
+        # By host alone: behind a proxy this process does not see whether they came by HTTPS.
+        same = origin is None or _host(origin) in {_host(ours), request.headers.get("host", "").lower()}
+    if not same:
         raise Forbidden("This form was sent from another site. Open Muster's own page, then try again.", "csrf")
+
+
+def _host(url: str) -> str:
+    return url.lower().partition("://")[2].partition("/")[0]
 
 
 def current_actor(request: Request) -> Actor:

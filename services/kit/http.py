@@ -1,5 +1,6 @@
 """The HTTP application: problem documents, security headers, request ids, a limit on bodies, health."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.errors import FieldError, MusterError, Problem, TooLarge, TooMany
+from services.kit.errors import BadRequest, FieldError, Invalid, MusterError, NotFound, Problem, TooLarge, TooMany
 from services.kit.ids import new_id
 from services.kit.openapi import PROBLEM_TYPE, PROBLEMS, DocumentedApp
 
@@ -39,6 +40,7 @@ _HEADERS: Final = {
 }
 _RETRY_AFTER: Final = {202: "3", 503: "5"}
 """Seconds after which to ask again, by status."""
+_UTF_8: Final = re.compile(r'charset="?utf-8"?(?=\s*(?:;|$))')
 _log = structlog.get_logger(__name__)
 
 RenderError = Callable[[Request, Problem], Response]
@@ -89,7 +91,7 @@ def _add_health(app: FastAPI, checks: dict[str, Check]) -> None:
 
 
 def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Request, Exception], Response]:
-    """Answer errors; what answers one that nobody foresaw is handed back."""
+    """Answer errors; what answers one outside the application is handed back: of its edge, or that nobody foresaw."""
 
     def answer(request: Request, problem: Problem) -> Response:
         if render_error is not None and _wants_page(request):
@@ -99,12 +101,15 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Req
             headers["Retry-After"] = wait
         return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
-    @app.exception_handler(MusterError)
-    async def known(request: Request, error: MusterError) -> Response:
+    def known(request: Request, error: MusterError) -> Response:
         response = answer(request, _problem(request, error.status, error.title, error.detail, error.code, error.errors))
         if isinstance(error, TooMany):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
+
+    @app.exception_handler(MusterError)
+    async def inside(request: Request, error: MusterError) -> Response:
+        return known(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -132,14 +137,16 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Req
         response.headers.update(error.headers or {})
         return response
 
-    def unexpected(request: Request, error: Exception) -> Response:
+    def failed(request: Request, error: Exception) -> Response:
+        if isinstance(error, MusterError):
+            return known(request, error)
         _log.error("unexpected error", path=request.url.path, exc_info=error)
         return answer(
             request,
             _problem(request, 500, "Something went wrong", "This is a fault in Muster. It was logged.", "internal_error"),
         )
 
-    return unexpected
+    return failed
 
 
 def _problem(
@@ -201,11 +208,30 @@ class _Edge:
             trace.get_current_span().set_attribute("url.query", "(not kept)")
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
+                _check_text(Request(scope))
                 await self._app(scope, _limited(receive), out)
             except Exception as error:
                 if begun:
                     raise
                 await self._failed(Request(scope), error)(scope, receive, out)
+
+
+def _check_text(request: Request) -> None:
+    """What is sent is text as databases take it, whatever it is for: without NUL, and in UTF-8.
+
+    Raises:
+        NotFound: NUL is in the path. Invalid: it is in the query. BadRequest: ``charset_unknown``, of a form.
+    """
+    if "\x00" in request.url.path or "%00" in request.url.path:
+        raise NotFound
+    if wrong := [name for name, value in request.query_params.multi_items() if "\x00" in name + value]:
+        message = "contains NUL, which is not text"
+        errors = [FieldError(field=name[:MAX_FIELD], code="not_text", message=message) for name in wrong[:MAX_ERRORS]]
+        raise Invalid("Some fields are not valid.", errors=errors)
+    # A form is read by any codec of Python that it names, and some of these make what is no text, or fail.
+    content_type = request.headers.get("content-type", "").lower()
+    if content_type.startswith("multipart/") and "charset" in _UTF_8.sub("", content_type):
+        raise BadRequest("A form is read as UTF-8. Send it so, and name no other charset.", "charset_unknown")
 
 
 def _limited(receive: Receive) -> Receive:

@@ -42,5 +42,5 @@ class Preferences(BaseModel):
     @model_validator(mode="after")
     def _both_ends(self) -> "Preferences":
         if (self.quiet_from is None) != (self.quiet_until is None):
-            raise ValueError("Quiet hours have a beginning and an end.")
+            raise ValueError("has only one end of the quiet hours: give both, or neither")
         return self

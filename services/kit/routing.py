@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Protocol
 
 from fastapi import Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor, Authenticate, check_csrf, enforce
 from services.kit.database import Database
-from services.kit.errors import FieldError, Invalid, MusterError, NotFound
+from services.kit.errors import Invalid, MusterError
 from services.kit.ids import command_id, new_id
 from workflows.domain.policy import Scope, grants
 
@@ -66,7 +66,8 @@ class Route(Scoped):
     """A route that reads and writes the database in one transaction.
 
     ``keep`` is how long answers to an Idempotency-Key are kept; None is for ever. ``never_kept`` are the fields of answers that
-    hold secrets: a repeat gets the first answer with null in their place, and an answer that is no JSON is not kept at all.
+    hold secrets: a repeat gets the first answer with null in their place. Of a page that shows one, only the way to what it
+    made is kept, which its Content-Location names.
     """
 
     keep: ClassVar[timedelta | None] = KEEP_ANSWERS
@@ -116,7 +117,8 @@ class Route(Scoped):
         if not self.never_kept or not response.body:
             return response
         if response.headers["content-type"] != "application/json":
-            return None
+            made = response.headers.get("Content-Location")
+            return None if made is None else RedirectResponse(made, 303)
         body = json.loads(bytes(response.body))
         told = body | dict.fromkeys(self.never_kept & body.keys())
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
@@ -196,25 +198,10 @@ async def _prepare(request: Request, needed: Scope) -> tuple[Actor, str | None, 
     request.state.actor = actor
     enforce(grants(actor.scopes, needed), "page")
     await check_csrf(request, actor)
-    _check_text(request)
     key = None if request.method in _READING else await _key(request)
     request.state.command_id = new_id() if key is None else command_id(actor.organization, actor.account, key)
     fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
     return actor, key, fingerprint
-
-
-def _check_text(request: Request) -> None:
-    """No database can be asked for NUL, whatever the parameter is for.
-
-    Raises:
-        NotFound: it is in the path. Invalid: it is in the query.
-    """
-    if "\x00" in request.url.path or "%00" in request.url.path:
-        raise NotFound
-    wrong = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
-    if wrong:
-        errors = [FieldError(field=name[:200], code="not_text", message="contains NUL, which is not text") for name in wrong[:50]]
-        raise Invalid("Some fields are not valid.", errors=errors)
 
 
 async def _key(request: Request) -> str | None:

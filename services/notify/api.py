@@ -51,5 +51,5 @@ async def list_inbox(
     after: After = None,
     page_size: PageSize = 25,
 ) -> Page[InboxMessageView]:
-    """The built-in inbox: every message as its recipient sees it."""
+    """The built-in inbox: one's own messages, and to administrators everyone's, each as its recipient sees it."""
     return await notify.inbox(session, actor, recipient, after, page_size)

@@ -91,7 +91,7 @@ async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> t
     account, recipient = about.account, about.recipient
     if account is None or not (account.active and recipient.active):
         raise NoLongerWanted("The account was not active when it could be sent.")
-    if kind is NoticeKind.INVITATION and (account.password_hash is not None or account.oidc_subject is not None):
+    if kind is NoticeKind.INVITATION and account.proven:
         raise NoLongerWanted("The invitation had been accepted when it could be sent.")
     if await repository.is_superseded(session, row):
         raise NoLongerWanted("A later one took its place.")
@@ -104,6 +104,7 @@ async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> t
         page=link.page,
         secret=secret,
         life=link.life_in_words,
+        inviter=await repository.inviter(session, account.id) if kind is NoticeKind.INVITATION else None,
     )
     return recipient, renderer.letter(kind, facts), secret
 

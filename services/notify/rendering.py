@@ -39,7 +39,10 @@ class Facts(BaseModel):
 
 
 class LetterFacts(BaseModel):
-    """What a letter says: ``page`` is where its link leads, ``life`` for how long that holds, in words."""
+    """What a letter says: ``page`` is where its link leads, ``life`` for how long that holds, in words.
+
+    ``inviter`` is the name of whoever invites, if that is known.
+    """
 
     organization_name: str
     slug: str
@@ -47,6 +50,7 @@ class LetterFacts(BaseModel):
     page: str
     secret: str
     life: str
+    inviter: str | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Renderer:
             "recipient": {"name": facts.recipient.name, "address": facts.recipient.email},
             "link": f"{self._base_url}/{facts.slug}/{facts.page}?secret={facts.secret}",
             "life": facts.life,
+            "inviter": facts.inviter,
         }
         return self._mail(kind, context)
 

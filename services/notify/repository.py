@@ -12,6 +12,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.notify.schemas import DeliveryQuery
 from services.store.accounts import Account, Credential
+from services.store.audit import AuditRow
 from services.store.contacts import Individual, is_contact
 from services.store.deliveries import Delivery, InboxMessage
 from services.store.incidents import Incident, ParticipantRow
@@ -176,6 +177,14 @@ async def about_account(session: AsyncSession, delivery: str) -> AboutAccount:
     """What a letter is written from. Its recipient stays locked until the transaction ends, so that only one link holds."""
     query = _ABOUT_ACCOUNT.where(Delivery.id == delivery).with_for_update(of=Individual, key_share=True)
     return AboutAccount(*(await session.execute(query)).one())
+
+
+async def inviter(session: AsyncSession, account: str) -> str | None:
+    """Who invited this account last, by the name they had then; None if nobody who can be told did."""
+    query = select(AuditRow.who).where(
+        AuditRow.action == "member.invited", AuditRow.object_id == account, AuditRow.account_id.is_not(None)
+    )
+    return await session.scalar(query.order_by(AuditRow.id.desc()).limit(1))
 
 
 async def is_superseded(session: AsyncSession, letter: Delivery) -> bool:

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.base import ID, Base, OrganizationRow
@@ -35,11 +36,17 @@ class Account(OrganizationRow, Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 
+    @property
+    def proven(self) -> bool:
+        """Whether somebody has shown that the account is theirs."""
+        return self.password_hash is not None or self.oidc_subject is not None
+
 
 class Credential(OrganizationRow, Base):
     """What proves who someone is for a while: a browser session, or the secret of a one-time link. Only the hash is kept.
 
-    ``kind`` is "session", "link" (signs in), "invitation" or "password_reset".
+    ``kind`` is "session", "link" (signs in), "invitation" or "password_reset"; a session has a ``label``, what its browser says
+    of itself, and the network ``address`` it was begun from.
     """
 
     __tablename__ = "credentials"
@@ -53,6 +60,7 @@ class Credential(OrganizationRow, Base):
     kind: Mapped[str] = mapped_column(String(20))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     label: Mapped[str] = mapped_column(String(200), default="")
+    address: Mapped[str] = mapped_column(String(45), default="")
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
@@ -80,6 +88,7 @@ class Throttle(OrganizationRow, Base):
     """Failed tries to sign in as someone, whether or not there is such a person (NIST SP 800-63B, 3.2.2). ``key`` is a hash."""
 
     __tablename__ = "throttles"
+    __table_args__ = (Index("ix_throttles_organization_id_until", "organization_id", "until"),)
 
     organization_id: Mapped[str] = mapped_column(ID, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -116,3 +125,9 @@ class Attempt(OrganizationRow, Base):
     code_verifier: Mapped[str] = mapped_column(String(128))
     after: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime]
+
+
+async def end_access(session: AsyncSession, account: str) -> None:
+    """End everything by which somebody is in or could come in: sessions, links, invitations, resets, and API tokens."""
+    await session.execute(delete(Credential).where(Credential.account_id == account))
+    await session.execute(delete(Token).where(Token.account_id == account))

@@ -14,6 +14,8 @@ from services.store.base import ID, Base, OrganizationRow, organization_of
 
 MAX_NAME: Final = 320
 """Characters of a name that are kept: whoever is not signed in could type any number."""
+MAX_ADDRESS: Final = 45
+"""Characters of a network address that are kept: no real one has more, but behind a proxy it is what the proxy says."""
 
 
 class AuditRow(OrganizationRow, Base):
@@ -31,7 +33,7 @@ class AuditRow(OrganizationRow, Base):
     account_id: Mapped[str | None] = mapped_column(ID)
     who: Mapped[str] = mapped_column(String(MAX_NAME))
     via: Mapped[str] = mapped_column(String(200))
-    address: Mapped[str] = mapped_column(String(45))
+    address: Mapped[str] = mapped_column(String(MAX_ADDRESS))
     action: Mapped[str] = mapped_column(String(60))
     object_id: Mapped[str | None] = mapped_column(String(36))
     object_name: Mapped[str] = mapped_column(String(MAX_NAME))

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, TextClause, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -78,6 +79,13 @@ def organization_of(session: AsyncSession) -> str:
     if not isinstance(organization, str):
         raise IsolationError("this session is bound to no organization")
     return organization
+
+
+def insert_if_new(session: AsyncSession, table: type["Base"]) -> postgresql.Insert | sqlite.Insert:
+    """An insert that leaves alone what is there already, as both databases write it."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,7 +12,7 @@ from services.kit.clock import now
 from services.kit.ids import new_id
 from services.kit.telemetry import traceparent
 from services.store import outbox
-from services.store.base import ID, Base, OrganizationRow
+from services.store.base import ID, Base, OrganizationRow, insert_if_new
 
 _LETTERS_CHANNEL: Final = "email"
 _OF_NO_INCIDENT: Final = text("incident_id IS NULL")
@@ -116,9 +115,8 @@ async def intend(
     ]
     if not rows:
         return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # One row a parameter set: a statement that holds all the rows would be compiled anew for each number of them.
-    await session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
+    await session.execute(insert_if_new(session, Delivery), rows)
 
 
 async def intend_letter(session: AsyncSession, organization: str, kind: str, cause: str, recipient_id: str, address: str) -> str:

@@ -4,13 +4,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Index, String, Text, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.kit.clock import now
 from services.kit.ids import new_id
-from services.store.base import ID, Base, OrganizationRow
+from services.store.base import ID, Base, OrganizationRow, insert_if_new
 
 EVERY = {"every_organization": True}
 """The relay works for all organizations."""
@@ -58,8 +57,7 @@ async def put(session: AsyncSession, organization: str, subject: str, errand: Er
         "created_at": now(),
         "next_at": now(),
     }
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    await session.execute(insert(OutboxRow).values(values).on_conflict_do_nothing())
+    await session.execute(insert_if_new(session, OutboxRow).values(values))
 
 
 async def any_due(session: AsyncSession) -> bool:

@@ -65,7 +65,8 @@ def safe_next(slug: str, wanted: str) -> str:
     parts = urlsplit(wanted)
     inside = parts.path == f"/{slug}" or parts.path.startswith(f"/{slug}/")
     plain = wanted.isprintable() and "\\" not in wanted and not parts.scheme and not parts.netloc
-    return wanted if inside and plain and "/sign-in" not in parts.path else f"/{slug}"
+    again = f"{parts.path}/".startswith(f"/{slug}/sign-in/")
+    return wanted if inside and plain and not again else f"/{slug}"
 
 
 def signed_in(services: Services, slug: str, secret: str, where: str) -> Response:

@@ -1,11 +1,15 @@
 """What selects offer."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel
 
 from services.accounts.schemas import Choices
+from workflows.domain.events import Visibility
+
+VISIBILITIES: Final[dict[str, str]] = {Visibility.PUBLIC: "Everyone here", Visibility.RESTRICTED: "Restricted"}
+"""What it is called who may see an incident."""
 
 
 class Option(BaseModel):

@@ -1,12 +1,14 @@
 """Problems, as pages."""
 
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.routing import Match
 
 from services.kit.errors import Problem
+from services.web.access import safe_next
 from services.web.render import render
 
 _NEXT: Final = {
@@ -21,12 +23,11 @@ _NEXT: Final = {
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
-    """A problem as a page; whoever is not signed in is sent to sign in."""
+    """A problem as a page; who is not signed in is sent to sign in, and who asks where only forms go, to the nearest page."""
     if problem.status == 401:
-        # What was sent is lost, and so are forms; a page that was only asked for comes after signing in.
-        asked = f"{request.url.path}?{request.url.query}".removesuffix("?") if request.method == "GET" else ""
-        query = f"?{urlencode({'next': asked})}" if asked else ""
-        return RedirectResponse(f"/{quote(request.path_params['org'], safe='')}/sign-in{query}", 303)
+        return RedirectResponse(_sign_in(request), 303)
+    if problem.status == 405 and request.method == "GET":
+        return RedirectResponse(_nearest(request), 303)
     context = {
         "problem": problem,
         "what_next": _NEXT.get(problem.status, ""),
@@ -34,3 +35,21 @@ def render_problem(request: Request, problem: Problem) -> Response:
         "request_id": problem.request_id,
     }
     return render("pages/error.html", context, problem.status)
+
+
+def _sign_in(request: Request) -> str:
+    """Where to sign in, and go on with the page that was asked for, or the one whose form was sent: it keeps what was typed."""
+    slug = request.path_params["org"]
+    asked = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("Referer", ""))
+    query = f"?{urlencode({'next': safe_next(slug, f'{asked.path}?{asked.query}'.removesuffix('?'))})}" if asked.path else ""
+    return f"/{quote(slug, safe='')}/sign-in{query}"
+
+
+def _nearest(request: Request) -> str:
+    """The page that an address without one of its own belongs to: a form was refused there, and somebody came back to it."""
+    path = request.url.path
+    while path := path.rpartition("/")[0]:
+        scope = {**request.scope, "method": "GET", "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return path
+    return "/"

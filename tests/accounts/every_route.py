@@ -68,6 +68,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /{org}/settings/tokens/{token}/revoke": {},
     "POST /{org}/settings/members": {"name": "Nia {new}", "email": "{new}@example.org", "role": "member"},
     "POST /{org}/settings/members/{account}": {"role": "admin"},
+    "POST /{org}/settings/members/{account}/deactivate": {"understood": "true"},
     "POST /{org}/settings/projects": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
     "POST /{org}/settings/projects/{project}": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
     "POST /{org}/settings/projects/{project}/members": {"person": "{person}"},
@@ -107,7 +108,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
 
 NO_BODY = frozenset(
     {"join", "leave", "not-relevant", "retry", "remove", "invitation", "password-reset"}
-    | {"deactivate", "reactivate", "default", "delete", "members/{account}"}
+    | {"reactivate", "default", "delete", "members/{account}"}
 )
 """How addresses end to which nothing is sent but the request itself."""
 

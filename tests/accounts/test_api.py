@@ -24,7 +24,7 @@ async def test_me_is_who_the_token_stands_for(muster: RunningMuster, org: Organi
         assert (me["individual"], me["role"]) == ({"id": mia.individual, "name": "Mia"}, "member")
         assert me["organization"]["slug"] == org.slug
         assert (await org.api.delete(f"/individuals/{mia.individual}")).status_code == 204
-        problem(await mia.api.get("/me"), 401, "not_signed_in")
+        problem(await mia.api.get("/me"), 401, "unknown_token")
 
 
 @pytest.mark.feature("O3", "E1")
@@ -50,6 +50,26 @@ async def test_of_two_owners_who_deactivate_each_other_one_stays(muster: Running
         statuses = [answer.status_code for answer in answers]
         assert statuses.count(204) == 1
         assert set(statuses) <= {204, 401, 409}
+
+
+@pytest.mark.feature("O3")
+async def test_of_the_links_of_an_owner_only_the_last_one_signs_in(muster: RunningMuster, org: Organization) -> None:
+    accounts = muster.muster.accounts
+    earlier, later = [await accounts.issue_link(org.slug) for _ in range(2)]
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as browser:
+        assert (await browser.post("/sign-in", data={"link": earlier})).status_code == 401
+        assert (await browser.post("/sign-in", data={"link": later})).status_code == 303
+
+
+@pytest.mark.feature("O3")
+async def test_an_organization_is_owned_once_an_owner_has_another_way_in(muster: RunningMuster, org: Organization) -> None:
+    accounts = muster.muster.accounts
+    assert not await accounts.owned("nowhere")
+    assert not await accounts.owned(org.slug)
+    async with member(muster, org, "Ada", Role.ADMIN, password="some words that nobody guesses"):
+        assert not await accounts.owned(org.slug)
+    async with member(muster, org, "Olga", Role.OWNER, password="some words that nobody guesses"):
+        assert await accounts.owned(org.slug)
 
 
 @pytest.mark.feature("O3")

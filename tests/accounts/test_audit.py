@@ -106,7 +106,20 @@ async def test_only_administrators_read_it_and_only_their_own(muster: RunningMus
 
 @pytest.mark.feature("O5")
 async def test_the_export_is_whole_in_order_and_no_formula(muster: RunningMuster, org: Organization) -> None:
-    dangerous = ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(1)", "\t=1", 'two\r\nlines, "said"', "plain"]
+    dangerous = [
+        '=HYPERLINK("http://x")',
+        "+1",
+        "-1",
+        "@SUM(1)",
+        "\t=1",
+        "\r=1",
+        "\uff1d1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20x",
+        'two\r\nlines, "said"',
+        "plain",
+    ]
     for name in dangerous:
         await fill(muster, org, 1, object_name=name)
     await fill(muster, org, 1_200, who="Many")
@@ -118,14 +131,14 @@ async def test_the_export_is_whole_in_order_and_no_formula(muster: RunningMuster
     header, *rows = csv.reader(io.StringIO(response.text, newline=""))
     assert tuple(header) == audit.COLUMNS
     found = [dict(zip(header, row, strict=True)) for row in rows]
-    assert [row["object"] for row in found[:7]] == [
-        *(f"'{name}" for name in dangerous[:5]), 'two\r\nlines, "said"', "plain"
+    assert [row["object"] for row in found[:12]] == [
+        *(f"'{name}" for name in dangerous[:10]), 'two\r\nlines, "said"', "plain"
     ]  # fmt: skip
-    assert len(found) == 1_207
+    assert len(found) == 1_212
     assert [row["at"] for row in found] == sorted(row["at"] for row in found)
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     entry = (await entries(org))[0]
-    assert (entry["action"], entry["after"]) == ("audit.exported", {"entries": 1_207, "action": "sign_in_link.issued"})
+    assert (entry["action"], entry["after"]) == ("audit.exported", {"entries": 1_212, "action": "sign_in_link.issued"})
 
 
 @pytest.mark.feature("O5")

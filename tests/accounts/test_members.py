@@ -50,7 +50,9 @@ async def test_who_is_invited_is_a_member_once_they_accept(org: Organization) ->
     (entry,) = await audited(org, "member.invited")
     assert entry["object"] == {"id": ana["id"], "name": "Ana"}
     assert entry["after"] == {"email": f"ana@{org.slug}.example", "role": "admin", "projects": ["Default"]}
+    assert entry["text"] == "Olive Owner invited Ana as Administrator"
     (text,) = await letters(org, ana["individual"]["id"])
+    assert "Olive Owner invites you to" in text
     shown = await org.get(f"/members/{ana['id']}")
     assert (shown["invitation"]["state"], shown["invitation"]["provider"]) == ("sent", "inbox")
     assert (await accept(org, secret_in(text, org.slug, "invitation"))).status_code == 303
@@ -139,7 +141,7 @@ async def test_deactivating_ends_everything_at_once(muster: RunningMuster, org: 
         await org.post(f"/members/{mia.account}/password-reset")
         (text,) = await letters(org, mia.individual)
         assert (await org.api.delete(f"/members/{mia.account}")).status_code == 204
-        problem(await mia.api.get("/me"), 401, "not_signed_in")
+        problem(await mia.api.get("/me"), 401, "unknown_token")
         assert (await browser.get(f"/{org.slug}")).status_code == 303
         assert (await browser.post(f"/{org.slug}/sign-in", data=signing_in)).status_code == 401
         body = {"secret": secret_in(text, org.slug, "reset-password"), "password": "seven green umbrellas sing"}
@@ -151,7 +153,7 @@ async def test_deactivating_ends_everything_at_once(muster: RunningMuster, org: 
         assert "reactivate" in str(again["detail"])
         await org.patch(f"/members/{mia.account}", {"active": True})
         assert (await browser.get(f"/{org.slug}")).status_code == 303
-        problem(await mia.api.get("/me"), 401, "not_signed_in")
+        problem(await mia.api.get("/me"), 401, "unknown_token")
         assert (await browser.post(f"/{org.slug}/sign-in", data=signing_in)).status_code == 303
         names = [each["action"] for each in (await org.get("/audit", action="member."))["data"]]
         assert names[:2] == ["member.reactivated", "member.deactivated"]

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import select, update
 
-from services.accounts.providers import MAX_ANSWER
+from services.accounts.providers import MAX_ANSWER, ProviderFailedError, Providers
 from services.kit.clock import now
 from services.kit.ids import new_id
 from services.store.accounts import Account, Attempt, Credential, Provider
@@ -289,13 +289,16 @@ def _answering(make: Callable[[], Response]) -> Callable[[AnyProvider], None]:
         (_publishing(jwks_uri="file:///etc/passwd"), "https://"),
         (_publishing(authorization_endpoint="javascript:alert(1)"), "https://"),
         (_publishing(authorization_endpoint="https://[/"), "is none"),
+        (_publishing(jwks_uri="https://nowhere.invalid/keys"), "not known"),
         (_answering(lambda: RedirectResponse("/keys", 302)), "status 302"),
         (_answering(lambda: JSONResponse({"issuer": 7})), "issuer"),
         (_answering(lambda: Response(b" " * (MAX_ANSWER + 1))), "bytes"),
         (lambda provider: setattr(provider, "keys", []), "no keys"),
         (lambda provider: setattr(provider, "issuer", "http://127.0.0.1:9"), "no answer"),
         (lambda provider: setattr(provider, "issuer", "http://192.0.2.1"), "https://"),
-        (lambda provider: setattr(provider, "issuer", "not an address"), "spaces"),
+        (lambda provider: setattr(provider, "issuer", f"{provider.issuer}?"), "query"),
+        (lambda provider: setattr(provider, "issuer", f"{provider.issuer}#x"), "query"),
+        (lambda provider: setattr(provider, "issuer", provider.issuer.replace("//", "//me:x@")), "is none"),
     ],
 )
 async def test_what_is_no_provider_cannot_be_set_and_when_it_is_the_password_is_left(
@@ -310,7 +313,10 @@ async def test_what_is_no_provider_cannot_be_set_and_when_it_is_the_password_is_
         answer = await org.api.put("/sign-in-provider", json=provider.setting())
         assert answer.status_code == 422
         (error,) = answer.json()["errors"]
-        assert (error["field"], why in error["message"]) == ("issuer", True), error
+        assert (error["field"], error["code"]) == ("issuer", "provider_unusable")
+        assert error["message"] == "This address does not answer as an OpenID Connect provider. Muster’s log says what is amiss."
+        with pytest.raises(ProviderFailedError, match=why):
+            await Providers(muster.base_url).published(provider.issuer)
         belongs = {"organization_id": (await org.get("/me"))["organization"]["id"]}
         async with muster.muster.database.write(belongs["organization_id"]) as session:
             session.add(Provider(**provider.setting(), **belongs))
@@ -380,12 +386,13 @@ async def test_every_attempt_has_secrets_of_its_own(org: Organization, browser: 
     assert not [name for name in ("state", "nonce", "code_challenge") if first[name] == second[name]]
 
 
-async def test_an_invitation_is_over_once_the_provider_knows_who_it_is(
+async def test_who_had_the_account_before_the_provider_knew_whose_it_is_has_it_no_longer(
     muster: RunningMuster, org: Organization, browser: httpx.AsyncClient, provider: AnyProvider, mia: Member
 ) -> None:
     me = (await org.get("/me"))["organization"]["id"]
     async with muster.muster.database.write(me) as session:
-        for kind in ("invitation", "link"):
+        await session.execute(update(Account).where(Account.id == mia.account).values(password_hash="known to another"))
+        for kind in ("session", "invitation", "password_reset", "link"):
             expires = now() + timedelta(hours=1)
             session.add(
                 Credential(
@@ -399,7 +406,33 @@ async def test_an_invitation_is_over_once_the_provider_knows_who_it_is(
                 )
             )
     assert (await provider.sign_in(browser, org.slug)).status_code == 303
-    assert {row.kind for row in await rows(muster, org, Credential)} == {"session", "link"}
+    assert [row.kind for row in await rows(muster, org, Credential)] == ["session"]
+    assert [row.password_hash for row in await rows(muster, org, Account) if row.id == mia.account] == [None]
+    assert (await mia.api.get("/me")).status_code == 401
+    bound = next(row for row in await rows(muster, org, AuditRow) if row.action == "account.bound")
+    assert bound.after == {"password_ended": True, "tokens_ended": 1}
+    # What comes after it is theirs.
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as other:
+        assert (await provider.sign_in(other, org.slug)).status_code == 303
+    assert [row.kind for row in await rows(muster, org, Credential)] == ["session"] * 2
+
+
+@pytest.mark.parametrize(("here", "there"), [("groß@x.example", "gross@x.example"), ("kim@x.example", "\u212aim@x.example")])
+@pytest.mark.parametrize("admits", [False, True])
+async def test_an_address_that_is_only_folded_to_the_same_is_another_ones(
+    muster: RunningMuster,
+    org: Organization,
+    browser: httpx.AsyncClient,
+    provider: AnyProvider,
+    here: str,
+    there: str,
+    admits: bool,
+) -> None:
+    await org.post("/individuals", {"name": "Kim", "email": here})
+    await org.api.put("/sign-in-provider", json=provider.setting(admits=admits))
+    provider.claims |= {"email": there, "email_verified": True}
+    answer = await provider.sign_in(browser, org.slug)
+    await refused(muster, org, browser, answer, "address_taken" if admits else "not_a_member")
 
 
 async def test_two_windows_that_are_let_in_at_once_are_one_person(

@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from services.accounts import repository
 from services.accounts.profile import browser as in_words
 from services.kit.clock import now
+from services.store.accounts import Throttle
 from tests.accounts.members import member
 from tests.kit.problems import fields, problem
 from tests.support.running import PATIENCE, Organization, RunningMuster
@@ -80,7 +83,7 @@ async def test_what_cannot_be_preferred_is_refused_at_its_field(org: Organizatio
         assert fields(problem(await org.api.patch("/me", json={"preferences": preferences}), 422, "invalid")) == {field}
     await org.patch("/me", {"preferences": {"quiet_from": "22:00", "quiet_until": "07:00"}})
     half = await org.api.patch("/me", json={"preferences": {"quiet_until": None}})
-    assert fields(problem(half, 422, "quiet_hours")) == {"preferences.quiet_from"}
+    assert fields(problem(half, 422, "quiet_hours")) == {"preferences.quiet_until"}
     assert (await org.get("/me"))["preferences"]["quiet_until"] == "07:00:00"
 
 
@@ -100,7 +103,9 @@ async def test_preferences_are_set_on_their_page(muster: RunningMuster, org: Org
         assert "is not a time zone" in refused.text
         assert 'value="Nowhere"' in refused.text
         half = await save(browser, quiet_from="10:00")
-        assert "Quiet hours have a beginning and an end" in half.text
+        assert 'id="error-quiet_until">Quiet hours need a beginning and an end.' in half.text
+        half = await save(browser, quiet_until="10:00")
+        assert 'id="error-quiet_from">Quiet hours need a beginning and an end.' in half.text
         assert (await save(browser)).status_code == 303
         assert (await org.get("/me"))["preferences"]["time_zone"] is None
         here = f"/{org.slug}/preferences"
@@ -146,11 +151,17 @@ async def test_a_password_is_changed_with_the_old_one_and_ends_other_sessions(mu
 async def test_guessing_the_old_password_is_slowed_down_as_at_signing_in(muster: RunningMuster, org: Organization) -> None:
     async with signed_in(muster, org) as browser:
         await set_password(browser, "", OLD)
-        answers = [await set_password(browser, f"guess {number}", NEW) for number in range(8)]
-        assert [answer.status_code for answer in answers] == [422] * 6 + [429] * 2
-        assert int(answers[-1].headers["Retry-After"]) >= 1
-        assert (await set_password(browser, OLD, NEW)).status_code == 429
+        # What is refused for the new one is a try as well.
+        answers = [await set_password(browser, OLD, "too short"), *[await set_password(browser, "guess", NEW) for _ in range(5)]]
+        assert [answer.status_code for answer in answers] == [422] * 6
+        async with muster.muster.database.write((await org.get("/me"))["organization"]["id"]) as session:
+            await session.execute(update(Throttle).values(until=now() + timedelta(minutes=10)))
+        slow = await set_password(browser, OLD, NEW)
+        assert slow.status_code == 429
+        assert int(slow.headers["Retry-After"]) >= 540
         assert await sign_in(muster, org, OLD) == 429
+    (slowed,) = (await org.get("/audit", action="sign_in.throttled"))["data"]
+    assert slowed["text"] == "Olive Owner failed so often that the next tries have to wait"
 
 
 @pytest.mark.feature("O2")
@@ -164,6 +175,7 @@ async def test_other_sessions_are_ended_one_by_one_and_all_at_once(muster: Runni
     ):
         shown = (await here.get(page)).text
         assert [shown.count(name) > 0 for name in ("Firefox on Linux", "Chrome on Windows", "A browser")] == [True] * 3
+        assert re.search(r"Signed in on <time [^>]*>[^<]+</time> at <time [^>]*>\d\d:\d\d</time> from 127\.0\.0\.1<", shown)
         last = re.findall(r'name="session" value="([^"]*)"', shown)[0]
         ended = await here.send(page, f"{page}/sessions/end", session=last)
         assert ended.headers["location"] == f"{page}?done=session"
@@ -179,12 +191,17 @@ async def test_other_sessions_are_ended_one_by_one_and_all_at_once(muster: Runni
 
 
 @pytest.mark.feature("O3")
-async def test_a_token_does_not_change_how_people_sign_in(muster: RunningMuster, org: Organization) -> None:
+async def test_a_token_does_not_change_how_people_sign_in_and_makes_no_session(muster: RunningMuster, org: Organization) -> None:
     headers = {"Authorization": f"Bearer {org.token}"}
     async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=headers) as client:
         for path in ("password", "sessions/end"):
             refused = await client.post(f"/{org.slug}/preferences/{path}", data={"password": NEW})
             problem(refused, 403, "session_needed")
+        another = {"slug": f"{org.slug}-2", "name": "Another"}
+        problem(await client.post(f"/{org.slug}/settings/organizations/new", data=another), 403, "session_needed")
+        assert not client.cookies
+    async with muster.muster.database.read() as session:
+        assert await repository.organization_by_slug(session, another["slug"]) is None
 
 
 @pytest.mark.parametrize(

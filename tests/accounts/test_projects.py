@@ -95,6 +95,8 @@ async def test_members_come_and_go(muster: RunningMuster, org: Organization) -> 
             assert (await org.api.delete(f"{here}/{mia.account}")).status_code == 204
         assert (await org.get(here))["data"] == []
         assert await actions(org) == ["project.created", "project.member_added", "project.member_removed"]
+        words = [entry["text"] for entry in (await org.get("/audit", action="project."))["data"]]
+        assert words[:2] == ["Olive Owner removed Mia from the project Payments", "Olive Owner added Mia to the project Payments"]
         await org.api.put(f"{here}/{mia.account}")
         assert (await org.api.delete(f"/projects/{made['id']}")).status_code == 204
         assert (await org.get(f"/members/{mia.account}"))["projects"] == 0

@@ -43,7 +43,8 @@ async def test_it_is_set_changed_and_removed_and_its_secret_is_never_shown(
     organization = (await org.get("/me"))["organization"]["id"]
     async with muster.muster.database.read(organization) as session:
         assert (await session.get_one(Provider, organization)).client_secret == CLIENT_SECRET
-    assert (await org.api.delete(PATH)).status_code == 204
+    problem(await org.api.delete(PATH, headers={"If-Match": '"1"'}), 412, "version_conflict")
+    assert (await org.api.delete(PATH, headers={"If-Match": '"2"'})).status_code == 204
     problem(await org.api.delete(PATH), 404, "not_found")
     async with muster.muster.database.read(organization) as session:
         entries = list(
@@ -104,7 +105,7 @@ async def test_the_page_says_at_the_field_what_is_wrong_and_keeps_what_was_typed
     page, form = f"{muster.base_url}/{org.slug}/settings/sign-in", {"version": "0", **provider.setting()}
     refused = await org.api.post(page, data=form | {"issuer": "http://192.0.2.1", "admits": "true"}, headers=HTML)
     assert refused.status_code == 422
-    assert 'id="error-issuer">This is no provider to sign in by: its addresses must begin with https://.' in refused.text
+    assert 'id="error-issuer">This address does not answer as an OpenID Connect provider.' in refused.text
     assert 'value="http://192.0.2.1"' in refused.text
     assert CLIENT_SECRET not in refused.text
     empty = await org.api.post(page, data=form | {"name": " "}, headers=HTML)

@@ -14,6 +14,7 @@ from services.store.answers import AnswerRow
 from tests.accounts.members import Member, member
 from tests.kit.problems import fields, problem
 from tests.support.running import PATIENCE, Organization, RunningMuster
+from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
 ADMINISTERED = re.compile(r"(GET .*/members|\w+ /(members|tokens|audit|audit\.csv|sign-in-provider)|(?!GET)\w+ /projects)(/.*)?")
@@ -103,6 +104,13 @@ async def test_what_is_no_token_is_refused_at_its_field(org: Organization) -> No
 
 
 @pytest.mark.feature("O3")
+async def test_an_address_puts_no_words_of_its_own_on_the_page(muster: RunningMuster, org: Organization) -> None:
+    page = f"{muster.base_url}/{org.slug}/settings/tokens"
+    assert "Call 555" not in (await org.api.get(page, params={"revoked": "Call 555"}, headers=HTML)).text
+    assert "The token was revoked" in (await org.api.get(page, params={"revoked": "true"}, headers=HTML)).text
+
+
+@pytest.mark.feature("O3")
 async def test_a_token_that_is_revoked_or_has_expired_is_refused_at_once(muster: RunningMuster, org: Organization) -> None:
     revoked, expiring = await issue(org.api), await issue(org.api, name="Short", expires_in=1)
     organization = (await org.get("/me"))["organization"]["id"]
@@ -111,27 +119,36 @@ async def test_a_token_that_is_revoked_or_has_expired_is_refused_at_once(muster:
         assert (await org.get(f"/tokens/{revoked['id']}"))["last_used_at"] is not None
         problem(await org.api.delete(f"/tokens/{revoked['id']}", headers={"If-Match": '"2"'}), 412, "version_conflict")
         assert (await org.api.delete(f"/tokens/{revoked['id']}")).status_code == 204
-        problem(await api.get("/me"), 401, "not_signed_in")
+        problem(await api.get("/me"), 401, "unknown_token")
     problem(await org.api.delete(f"/tokens/{revoked['id']}"), 404, "not_found")
     async with client(org, expiring["secret"]) as api:
         assert (await api.get("/me")).status_code == 200
         async with muster.muster.database.write(organization) as session:
             past = now() - timedelta(seconds=1)
             await session.execute(update(Token).where(Token.id == expiring["id"]).values(expires_at=past))
-        problem(await api.get("/me"), 401, "not_signed_in")
+        problem(await api.get("/me"), 401, "unknown_token")
     assert (await org.get(f"/tokens/{expiring['id']}"))["expired"]
 
 
 @pytest.mark.feature("O3")
-async def test_a_page_that_shows_a_secret_is_not_kept(muster: RunningMuster, org: Organization) -> None:
+async def test_a_page_that_shows_a_secret_is_not_kept_but_makes_one_token(muster: RunningMuster, org: Organization) -> None:
     headers = {"Authorization": f"Bearer {org.token}", "Idempotency-Key": "a"}
     async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=headers) as browser:
         form = {"name": "Mine", "scope_read": "true", "expires_in": "30"}
         page = await browser.post(f"/{org.slug}/settings/tokens", data=form)
-    assert re.search(r'value="muster_token_[\w-]{43}"', page.text)
+        secret = re.search(r'value="(muster_token_[\w-]{43})"', page.text)
+        assert secret
+        # Loaded again, the form is sent again.
+        again = await browser.post(f"/{org.slug}/settings/tokens", data=form)
+        assert again.status_code == 303
+        shown = await browser.get(again.headers["location"])
+        assert "its secret was shown then" in shown.text
+        assert secret.group(1) not in shown.text
+    assert [token["name"] for token in (await org.get("/tokens"))["data"]].count("Mine") == 1
     organization = (await org.get("/me"))["organization"]["id"]
     async with muster.muster.database.read(organization) as session:
-        assert (await session.scalars(select(AnswerRow))).all() == []
+        (kept,) = (await session.scalars(select(AnswerRow))).all()
+    assert (kept.status, kept.body) == (303, "")
 
 
 @pytest.mark.feature("O3", "O6")
@@ -139,7 +156,7 @@ async def test_deactivating_a_member_ends_their_tokens_for_good(muster: RunningM
     async with member(muster, org) as mia:
         for active in (False, True):
             await org.patch(f"/members/{mia.account}", {"active": active})
-            problem(await mia.api.get("/me"), 401, "not_signed_in")
+            problem(await mia.api.get("/me"), 401, "unknown_token")
 
 
 @pytest.mark.feature("O5")
@@ -176,7 +193,7 @@ async def test_a_service_acts_under_its_own_name_until_it_is_revoked(muster: Run
         await org.patch(f"/tokens/{made['id']}", {"name": "Builds"})
         assert (await api.get("/me")).json()["individual"]["name"] == "Builds"
         assert (await org.api.delete(f"/tokens/{made['id']}")).status_code == 204
-        problem(await api.get("/me"), 401, "not_signed_in")
+        problem(await api.get("/me"), 401, "unknown_token")
     assert (await org.get("/incidents/INC-1"))["reporter"]["name"] == "Builds"
 
 

@@ -41,6 +41,7 @@ async def test_a_member_is_invited_comes_in_and_leaves(visitor: Visitor, tab: Ta
     await page.get_by_role("link", name="Kai Okafor").click()
     await tab.arrive(f"{root}/settings/members/.*")
     await expect(page.get_by_text("signed out everywhere at once")).to_be_visible()
+    await page.get_by_label("I understand").check()
     await page.get_by_role("button", name="Deactivate Kai Okafor").click()
     await tab.arrive(f"{root}/settings/members/.*done=deactivated")
     await expect(page.get_by_role("button", name="Reactivate Kai Okafor")).to_be_visible()

@@ -48,7 +48,7 @@ async def test_the_owner_sets_a_provider_and_tries_it(visitor: Visitor, provider
     visitor.expected.add(422)
     await page.get_by_role("button", name="Save").click()
     await tab.arrive(f"{here}/settings/sign-in")
-    assert "This is no provider to sign in by" in await page.inner_text("#error-issuer")
+    assert "does not answer as an OpenID Connect provider" in await page.inner_text("#error-issuer")
     await page.fill("[name=issuer]", provider.issuer)
     await page.fill("[name=client_secret]", provider.setting()["client_secret"])
     await page.get_by_role("button", name="Save").click()

@@ -83,7 +83,7 @@ async def test_a_token_is_shown_once(visitor: Visitor) -> None:
     assert secret not in await page.content()
     await page.get_by_role("link", name="Deploys").click()
     await page.get_by_role("button", name="Revoke “Deploys”").click()
-    await tab.arrive(f"{tokens}\\?revoked=Deploys")
+    await tab.arrive(f"{tokens}\\?revoked=true")
     await expect(page.get_by_role("link", name="Deploys")).to_have_count(0)
     refused = await visitor.org.api.get("/me", headers={"Authorization": f"Bearer {secret}"})
     assert refused.status_code == 401

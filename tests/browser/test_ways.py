@@ -114,6 +114,6 @@ async def test_signing_out_ends_the_session(visitor: Visitor, tab: Tab) -> None:
     await tab.page.get_by_text("Olive Owner").first.click()
     await tab.page.get_by_role("button", name="Sign out").click()
     await tab.arrive(rf"/{visitor.org.slug}/sign-in\?signed_out=true")
-    await expect(tab.page.get_by_text("You are signed out.")).to_be_visible()
+    await expect(tab.page.get_by_text(f"You are signed out of {visitor.org.slug}.")).to_be_visible()
     await tab.page.goto(f"{tab.base_url}/{visitor.org.slug}/inbox")
     await tab.arrive(rf"/{visitor.org.slug}/sign-in\?next=%2F{visitor.org.slug}%2Finbox")

@@ -61,6 +61,15 @@ def test_every_service_has_a_container_of_its_own() -> None:
     assert sorted(served) == sorted(["serve", name] for name in NAMES)
 
 
+@pytest.mark.feature("O5")
+def test_behind_the_proxy_the_addresses_are_those_of_people() -> None:
+    for container in compose("compose.split.yaml")["services"].values():
+        if container["image"] == "muster":
+            # Every address is believed, so nobody but the proxy may get there.
+            assert container["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+            assert "ports" not in container
+
+
 @pytest.mark.parametrize("path", sorted(path for path in DEPLOY.rglob("*") if path.is_file()), ids=lambda path: path.name)
 def test_settings_that_are_named_exist(path: Path) -> None:
     named = set(re.findall(r"\bMUSTER_[A-Z_]+", path.read_text())) - {"MUSTER_SITE"}

@@ -50,10 +50,15 @@ PEOPLE: Final[dict[str, tuple[Role, Tie, bool]]] = {
 }
 """Who is several of these may whatever one of them may; the tests hold the policy to that."""
 OTHERS: Final[dict[str, list[tuple[str, Action, Object]]]] = {
-    "change the name, address or activity of": [
+    "change the name of": [
         ("oneself", Action.EDIT_CONTACT, ContactObject(own=True)),
         ("another owner", Action.EDIT_CONTACT, ContactObject(role=Role.OWNER)),
         ("others", Action.EDIT_CONTACT, ContactObject()),
+    ],
+    "change the address of, or make inactive": [
+        ("oneself", Action.EDIT_ADDRESS, ContactObject(own=True)),
+        ("another owner", Action.EDIT_ADDRESS, ContactObject(role=Role.OWNER)),
+        ("others", Action.EDIT_ADDRESS, ContactObject()),
     ],
     "change the terms of": [
         ("oneself", Action.EDIT_TERMS, ContactObject(own=True)),

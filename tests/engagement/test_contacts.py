@@ -2,11 +2,13 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from tests.accounts.members import member
 from tests.kit.problems import fields, problem
-from tests.support.running import Organization, RunningMuster
+from tests.support.running import PATIENCE, Organization, RunningMuster
+from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
 
@@ -105,3 +107,41 @@ async def test_an_owners_address_is_for_owners_to_change(muster: RunningMuster, 
         assert (await ada.api.put(f"/individuals/{me}/terms", json={"terms": ["disk"]})).status_code == 200
         assert (await ada.api.patch(f"/individuals/{me}", json={"name": "Olive Owner"})).status_code == 200
         assert (await org.patch(f"/individuals/{ada.individual}", {"name": "Ada B"}))["name"] == "Ada B"
+
+
+@pytest.mark.feature("O3", "O4")
+async def test_an_address_that_lets_somebody_in_takes_an_administrator(muster: RunningMuster, org: Organization) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    async with member(muster, org, "Mia") as mia:
+        own = f"/individuals/{mia.individual}"
+        problem(await mia.api.patch(own, json={"email": "ceo@corp.example"}), 403, "administrators_only")
+        problem(await mia.api.patch(own, json={"active": False}), 403, "administrators_only")
+        assert (await mia.api.patch(own, json={"name": "Mia M", "email": mia.email})).status_code == 200
+        writes = await org.post("/tokens", {"name": "writes", "scopes": ["read", "write"]})
+        async with httpx.AsyncClient(
+            base_url=str(org.api.base_url), headers={"Authorization": f"Bearer {writes['secret']}"}, timeout=PATIENCE
+        ) as program:
+            for path in (f"/individuals/{me}", own):
+                problem(await program.patch(path, json={"email": "evil@x.example"}), 403, "scope_missing")
+            problem(await program.delete(own), 403, "scope_missing")
+            assert (await program.patch(own, json={"name": "Mia"})).status_code == 200
+        # Who is made inactive is out, and stays out when they are active again.
+        assert (await org.patch(own, {"email": "mia@corp.example"}))["email"] == "mia@corp.example"
+        assert (await org.api.delete(own)).status_code == 204
+        await org.patch(own, {"active": True})
+        problem(await mia.api.get("/me"), 401, "unknown_token")
+        entries = (await org.get("/audit", action="contact.changed"))["data"]
+        assert [entry["after"] for entry in entries] == [{"active": True}, {"active": False}, {"email": "mia@corp.example"}]
+
+
+@pytest.mark.feature("E1")
+async def test_of_many_who_add_the_same_address_by_the_page_one_does(muster: RunningMuster, org: Organization) -> None:
+    async with httpx.AsyncClient(base_url=muster.base_url, headers=HTML, timeout=PATIENCE) as browser:
+        link = await muster.muster.accounts.issue_link(org.slug)
+        await browser.post("/sign-in", data={"link": link})
+        page = (await browser.get(f"/{org.slug}/contacts/individuals")).text
+        token = page.split('name="csrf_token" value="')[1].split('"')[0]
+        form = {"csrf_token": token, "name": "Twin", "email": "twin@x.example", "terms": ""}
+        path = f"/{org.slug}/contacts/individuals"
+        answers = await asyncio.gather(*(browser.post(path, data=form) for _ in range(5)))
+        assert sorted(answer.status_code for answer in answers) == [303, 422, 422, 422, 422]

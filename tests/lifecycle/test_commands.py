@@ -21,6 +21,19 @@ async def test_two_incidents_merged_crosswise_do_not_both_end(org: Organization)
     assert sum(ended) <= 1
 
 
+@pytest.mark.feature("L1", "O4")
+async def test_what_an_incident_was_merged_into_is_told_to_those_who_see_that_one(
+    muster: RunningMuster, org: Organization
+) -> None:
+    kept = (await org.report("Kept", visibility="restricted"))["id"]
+    merged = (await org.report("Merged"))["id"]
+    await org.post(f"/incidents/{merged}/transitions", {"to": "merged", "into": kept})
+    assert (await org.get(f"/incidents/{merged}"))["merged_into"] == kept
+    async with member(muster, org) as mia:
+        assert (await mia.api.get(f"/incidents/{merged}")).json()["merged_into"] is None
+        problem(await mia.api.get(f"/incidents/{kept}"), 404, "not_found")
+
+
 @pytest.mark.feature("L1")
 async def test_of_edits_meant_for_one_version_one_is_taken(org: Organization) -> None:
     incident = await org.report("One")

@@ -28,8 +28,16 @@ async def test_the_audit_page_asks_as_much_of_many_entries_as_of_few(
         statements.clear()
         page = await browser.get(f"/{org.slug}/settings/audit?q=olive&about=member.")
         counts.append(sum(each.startswith("SELECT") and "FROM outbox" not in each for each in statements))
-        assert page.text.count("gave Mia the role “admin”") == 25
+        assert page.text.count("gave Mia the role “Administrator”") == 25
         assert "Older entries" in page.text
     assert counts[0] == counts[1]
     assert "Export as CSV" in page.text
     assert (await browser.get(f"/{org.slug}/settings/audit?from=nonsense&to=2026-01-01")).text.count("<li data-row>") == 0
+
+
+@pytest.mark.feature("O5")
+async def test_days_that_are_the_wrong_way_round_are_told(browser: Browser) -> None:
+    here = f"/{browser.slug}/settings/audit"
+    backwards = (await browser.get(f"{here}?from=2026-11-20&to=2026-11-19")).text
+    assert 'id="error-to">This is before “From”: no day lies between them.' in backwards
+    assert "error-to" not in (await browser.get(f"{here}?from=2026-11-20&to=2026-11-20")).text

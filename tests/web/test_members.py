@@ -55,7 +55,10 @@ async def test_who_leaves_is_deactivated_and_what_they_hold_is_shown(browser: Br
     await org.report("Queue grows", commander=kai["id"])
     person = f"/{browser.slug}/settings/members/{made['id']}"
     assert "signed out everywhere" in (await browser.get(person)).text
-    answer = await browser.send(person, f"{person}/deactivate")
+    hasty = await browser.send(person, f"{person}/deactivate")
+    assert (hasty.status_code, "Tick “I understand”" in hasty.text) == (422, True)
+    assert (await org.get(f"/members/{made['id']}"))["active"]
+    answer = await browser.send(person, f"{person}/deactivate", understood="true")
     page = (await browser.get(answer.headers["location"])).text
     assert "Kai Okafor was deactivated" in page
     assert "Still commander of" in page
@@ -86,7 +89,10 @@ async def test_a_project_is_kept_by_its_pages(browser: Browser, org: Organizatio
     assert sent.status_code == 303
     made = (await org.get("/incidents"))["data"][0]
     assert (made["severity"]["name"], made["type"]["name"], made["priority"]["name"]) == ("High", "Other", "Low")
-    refused = await browser.send(project, f"{project}/delete")
+    page = (await browser.get(project)).text
+    assert ("It cannot be deleted: incidents belong to it" in page, f'action="{project}/delete"' in page) == (True, False)
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    refused = await browser.client.post(f"{project}/delete", data={"csrf_token": token})
     assert (refused.status_code, "Incidents belong to this project" in refused.text) == (409, True)
     await browser.send(project, f"{project}/default")
     assert (await browser.send(project, project, name="Money")).status_code == 303
@@ -177,3 +183,41 @@ async def _cost(browser: Browser, path: str, statements: list[str]) -> tuple[int
     assert page.status_code == 200, path
     asked = [statement for statement in statements if statement.startswith("SELECT") and "FROM outbox" not in statement]
     return len(asked), len(page.content)
+
+
+@pytest.mark.feature("O2", "O3")
+async def test_an_invitation_says_whose_session_it_ends(browser: Browser, muster: RunningMuster, org: Organization) -> None:
+    made = await org.post("/members", {"name": "Kai Okafor", "email": "kai@example.org"})
+
+    async def secrets() -> list[str]:
+        texts = [str(mail["text"]) for mail in (await org.get("/inbox", recipient=made["individual"]["id"]))["data"]]
+        return re.findall(rf"/{org.slug}/invitation\?secret=(\S+)", "".join(texts))
+
+    async def arrived() -> bool:
+        return bool(await secrets())
+
+    await org.until(arrived)
+    address = f"/{org.slug}/invitation?secret={(await secrets())[0]}"
+    page = (await browser.get(address)).text
+    assert "as <strong>Olive Owner</strong>" in page
+    assert f'{address}" readonly' in page
+    refused = await browser.send(address, f"/{org.slug}/invitation", password="short")
+    assert (refused.status_code, "as <strong>Olive Owner</strong>" in refused.text) == (422, True)
+    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as stranger:
+        assert "you are signed in" not in (await stranger.get(address)).text
+
+
+@pytest.mark.feature("O3")
+async def test_a_role_and_a_scope_are_said_in_the_same_words_everywhere(browser: Browser, org: Organization) -> None:
+    await org.post("/tokens", {"name": "Probe", "kind": "service", "role": "admin", "scopes": ["report"]})
+    page = (await browser.get(f"/{browser.slug}/settings/tokens")).text
+    assert "Service · Administrator" in page
+    assert "See everything its account can see" in page
+    assert "Make new ones, and change nothing else" in page
+
+
+@pytest.mark.feature("N6")
+async def test_the_ledger_is_narrowed_only_to_what_there_is(browser: Browser) -> None:
+    page = (await browser.get(f"/{browser.slug}/deliveries")).text
+    offered = set(re.findall(r'<option value="(\w+)"', page))
+    assert offered == {"pending", "sent", "failed", "folded", "email", "chat", "inbox"}

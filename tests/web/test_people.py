@@ -9,8 +9,10 @@ from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
 from services.store.contacts import Individual, TermRow
+from tests.accounts.members import member
 from tests.support.running import Organization, RunningMuster
-from tests.web.browser import Browser
+from tests.web.browser import HTML, Browser
+from workflows.domain.policy import Role
 
 MANY = 10_000
 
@@ -145,3 +147,22 @@ def _error(page: str, field: str) -> str:
     found = re.search(rf'<span class="error" id="error-{field}">([^<]*)</span>', page)
     assert found, f"there is no error at {field}"
     return found.group(1)
+
+
+@pytest.mark.feature("O4", "E1")
+async def test_the_page_of_a_contact_offers_what_its_reader_may_change(muster: RunningMuster, org: Organization) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    async with member(muster, org, "Ada Admin", Role.ADMIN) as ada, member(muster, org) as mia:
+        for reader, person, fields in (
+            (ada, me, set()),
+            (mia, mia.individual, {"name"}),
+            (ada, mia.individual, {"name", "email"}),
+        ):
+            address = f"{org.base_url}/{org.slug}/contacts/individuals/{person}"
+            page = (await reader.api.get(address, headers=HTML)).text
+            assert {each for each in ("name", "email") if f'id="field-{each}"' in page} == fields
+            hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+            typed = dict(re.findall(r'id="field-(\w+)" name="\w+" type="\w+" value="([^"]*)"', page))
+            form = hidden | typed | {"active": "true", "terms": "disk"}
+            assert (await reader.api.post(address, data=form, headers=HTML)).status_code == 303, page
+            assert (await org.get(f"/individuals/{person}"))["terms"] == ["disk"]

@@ -95,3 +95,37 @@ async def test_only_who_may_work_tries_a_delivery_again(muster: RunningMuster, o
                 assert (again in answer.text) == offered_to_them
         problem(await nora.api.post(f"/deliveries/{delivery}/retry"), 403, "not_in_incident")
         assert (await mia.api.post(f"/deliveries/{delivery}/retry")).is_success
+
+
+@pytest.mark.feature("R7")
+async def test_who_takes_part_restricts_an_incident_and_opens_it_on_its_page(muster: RunningMuster, org: Organization) -> None:
+    async with member(muster, org, "Mia") as mia:
+        incident = (await org.report("Disk"))["reference"]
+        edit = f"{muster.base_url}/{org.slug}/incidents/{incident}/edit"
+        assert 'name="visibility"' not in (await get(muster, org, mia, f"{incident}/edit")).text
+        restricted = {"visibility": "restricted", "was_visibility": "public"}
+        refused = await mia.api.post(edit, data=restricted, headers=HTML)
+        assert (refused.status_code, "Join it first." in refused.text) == (403, True)
+        await mia.api.post(f"/incidents/{incident}/join")
+        form = (await get(muster, org, mia, f"{incident}/edit")).text
+        assert 'value="public" checked' in form
+        assert "all that was said in it so far" not in form
+        assert (await mia.api.post(edit, data=restricted, headers=HTML)).status_code == 303
+        assert (await org.get(f"/incidents/{incident}"))["visibility"] == "restricted"
+        assert "all that was said in it so far" in (await get(muster, org, mia, f"{incident}/edit")).text
+        late = await mia.api.post(edit, data={"visibility": "public", "was_visibility": ""}, headers=HTML)
+        assert (late.status_code, "Meanwhile it became “Restricted”" in late.text) == (412, True)
+        opened = {"visibility": "public", "was_visibility": "restricted"}
+        assert (await mia.api.post(edit, data=opened, headers=HTML)).status_code == 303
+        assert (await org.get(f"/incidents/{incident}"))["visibility"] == "public"
+
+
+async def test_why_one_cannot_join_is_not_said_at_the_field_for_another(muster: RunningMuster, org: Organization) -> None:
+    project = (await org.get("/projects"))["data"][0]
+    await org.patch(f"/projects/{project['id']}", {"self_join": False})
+    async with member(muster, org, "Mia") as mia:
+        page = (await get(muster, org, mia, (await org.report("Disk"))["reference"])).text
+        assert 0 < page.index("nobody joins without being asked") < page.index("Add a person")
+        # That somebody reported it is said once, as the reason.
+        people = page[page.index('id="people"') : page.index('id="people-add"')]
+        assert people.count("reporter") == 1

@@ -48,6 +48,7 @@ class Action(StrEnum):
     # a contact
     EDIT_TERMS = "edit_terms"
     EDIT_CONTACT = "edit_contact"
+    EDIT_ADDRESS = "edit_address"
     # a message of the built-in inbox
     READ_MESSAGE = "read_message"
     # an account
@@ -229,10 +230,17 @@ def _edit_terms(actor: Subject, contact: ContactObject) -> Decision:
 
 
 def _edit_contact(actor: Subject, contact: ContactObject) -> Decision:
-    """Name, address, and whether it is active. Who sets an address gets the mails that let its owner in."""
+    """Its name."""
     if actor.administers and not contact.own and contact.role is not None and not _outranks(actor, contact.role):
         return _no("owners_only", "Only an owner can change an owner's contact.")
     return _edit_terms(actor, contact)
+
+
+def _edit_address(actor: Subject, contact: ContactObject) -> Decision:
+    """Its address, and whether it is active: who sets an address gets the mails that let somebody in as its account."""
+    if not actor.administers:
+        return _no("administrators_only", "Only administrators change addresses: mails to an address let people in.")
+    return _edit_contact(actor, contact)
 
 
 def _outranks(actor: Subject, role: Role) -> bool:
@@ -285,6 +293,7 @@ INCIDENT_RULES: Final[dict[Action, Callable[[Subject, IncidentObject], Decision]
 CONTACT_RULES: Final[dict[Action, Callable[[Subject, ContactObject], Decision]]] = {
     Action.EDIT_TERMS: _edit_terms,
     Action.EDIT_CONTACT: _edit_contact,
+    Action.EDIT_ADDRESS: _edit_address,
 }
 MESSAGE_RULES: Final[dict[Action, Callable[[Subject, MessageObject], Decision]]] = {Action.READ_MESSAGE: _read_message}
 ACCOUNT_RULES: Final[dict[Action, Callable[[Subject, AccountObject], Decision]]] = {Action.MANAGE_ACCOUNT: _manage_account}

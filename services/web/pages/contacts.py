@@ -59,7 +59,7 @@ async def show(session: CurrentSession, actor: CurrentActor, individual: str) ->
     """One individual, to be changed by administrators and by themselves."""
     found = await contacts.get_individual(session, individual)
     form: Context = {"name": found.name, "email": found.email, "active": found.active, "terms": "\n".join(found.terms)}
-    return _individual(actor, found, form, {}, 200)
+    return await _individual(session, actor, found, form, {}, 200)
 
 
 @router.post("/{individual}")
@@ -75,11 +75,11 @@ async def change(session: CurrentSession, actor: CurrentActor, individual: str, 
         await contacts.put_terms(session, actor, individual, terms)
     except (ValidationError, Invalid) as error:
         found = await contacts.get_individual(session, individual)
-        return _individual(actor, found, form, faults(error), 422)
+        return await _individual(session, actor, found, form, faults(error), 422)
     except VersionConflict:
         found = await contacts.get_individual(session, individual)
         said = "Someone changed this contact while you were editing. Your text is kept: save again to put it in place."
-        return _individual(actor, found, form, {"": said}, 412)
+        return await _individual(session, actor, found, form, {"": said}, 412)
     return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
 
 
@@ -106,12 +106,18 @@ async def _list(
     return render_page(actor, "pages/individuals.html", "contacts", context, 422 if errors else 200, flash)
 
 
-def _individual(actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int) -> Response:
-    manage = actor.may(Action.EDIT_TERMS, ContactObject(own=found.id == actor.individual))
+async def _individual(
+    session: CurrentSession, actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int
+) -> Response:
+    may = await contacts.editable(session, actor, found.id)
     context = {
         "individual": found,
         "form": form | {"version": str(found.version)},
         "errors": errors,
-        "can": {"manage": manage},
+        "can": {
+            "manage": Action.EDIT_TERMS in may,
+            "rename": Action.EDIT_CONTACT in may,
+            "address": Action.EDIT_ADDRESS in may,
+        },
     }
     return render_page(actor, "pages/individual.html", "contacts", context, status)

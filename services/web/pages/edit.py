@@ -22,7 +22,7 @@ from workflows.domain.policy import Action
 router = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=CommandRoute, include_in_schema=False)
 
-_FIELDS: Final = ("title", "description", "type", "severity", "priority", "tags")
+_FIELDS: Final = ("title", "description", "type", "severity", "priority", "tags", "visibility")
 _WAS: Final = "was_"
 """Begins the name of the hidden field that says what a field was when its form was opened."""
 
@@ -63,10 +63,14 @@ def _changed(fields: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in sent.items() if not _same(name, text, fields.get(_WAS + name, ""))}
 
 
+def _in_words(name: str, text: str) -> str:
+    return choices.VISIBILITIES.get(text, text) if name == "visibility" else text
+
+
 def _overwritten(changed: dict[str, str], fields: dict[str, str], present: dict[str, str]) -> dict[str, str]:
     """For each field that somebody else changed too, and otherwise: a sentence with what they made of it."""
     return {
-        name: f"Meanwhile it became “{present[name]}”. Save again to put yours in its place."
+        name: f"Meanwhile it became “{_in_words(name, present[name])}”. Save again to put yours in its place."
         for name, text in changed.items()
         if not _same(name, present[name], fields.get(_WAS + name, "")) and not _same(name, present[name], text)
     }
@@ -90,6 +94,7 @@ def _present(incident: IncidentView) -> dict[str, str]:
         "severity": incident.severity.name,
         "priority": incident.priority.name,
         "tags": ", ".join(incident.tags),
+        "visibility": incident.visibility.value,
     }
 
 
@@ -111,11 +116,13 @@ async def _show(
     status: int,
 ) -> Response:
     present = _present(incident)
+    decisions = await services.lifecycle.decisions(session, actor, incident.reference)
     context = {
         "incident": incident,
         "form": present | changed,
         "was": {_WAS + name: text for name, text in present.items()},
         "options": choices.attribute_options(await lists.selectable(session)),
+        "can": {"change_visibility": decisions[Action.CHANGE_VISIBILITY].allowed},
         "errors": errors,
     }
     return render_page(actor, "pages/incident_edit.html", "incidents", context, status)

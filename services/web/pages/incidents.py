@@ -4,6 +4,7 @@ from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
 
 from services.accounts import lists
 from services.desk.lookup import Person, resolve_person
@@ -31,6 +32,12 @@ MODES: Final = [
 ]
 NOBODY: Final = "nobody"
 """Whoever is not found leads no incident."""
+
+
+@router.get("/incidents")
+async def to_the_list(actor: CurrentActor) -> Response:
+    """The address above every incident's leads to the list."""
+    return RedirectResponse(f"/{actor.slug}", 303)
 
 
 @router.get("")

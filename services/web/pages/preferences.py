@@ -60,7 +60,8 @@ async def save(session: CurrentSession, actor: CurrentActor, fields: Fields) -> 
     except (ValidationError, Invalid) as error:
         found = faults(error)
         if "" in found:
-            found["quiet_from"] = found.pop("")
+            del found[""]
+            found["quiet_until" if form["quiet_from"] else "quiet_from"] = "Quiet hours need a beginning and an end."
         return await _page(session, actor, form, found)
     return _done(actor, "saved")
 

@@ -52,9 +52,11 @@ async def show(
     asked: Context = {"who": who, "about": about, "from": since, "to": until, "q": q}
     taken = {"who": who, "action": about, "q": q, "from": _moment(first), "to": _moment(last)}
     following = page.pagination.after
+    backwards = first is not None and last is not None and first >= last
     context: Context = {
         "entries": [_entry(entry) for entry in page.data],
         "filters": asked,
+        "errors": {"to": "This is before “From”: no day lies between them."} if backwards else {},
         "subjects": [Option(value=value, label=label) for value, label in _ABOUT.items()],
         "csv_href": f"/api/v1/{actor.slug}/audit.csv?{_query(taken)}",
         "next_href": None if following is None else f"?{_query(asked | {'after': following})}",

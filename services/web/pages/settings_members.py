@@ -100,8 +100,10 @@ async def change_role(session: CurrentSession, actor: CurrentActor, account: str
 
 
 @router.post("/members/{account}/deactivate")
-async def deactivate(session: CurrentSession, actor: CurrentActor, account: str) -> Response:
-    """Let somebody sign in no more."""
+async def deactivate(session: CurrentSession, actor: CurrentActor, account: str, fields: Fields) -> Response:
+    """Let somebody sign in no more; whoever does it says that they know what that ends."""
+    if "understood" not in fields:
+        return await _refused(session, actor, account, Invalid("Nothing was done. Tick “I understand” to deactivate somebody."))
     try:
         await members.deactivate(session, actor, account)
     except Conflict as error:

@@ -184,6 +184,7 @@ async def _project(
     page = await projects.list_project_members(session, actor, project, q or None, after)
     context = {
         "project": found,
+        "used": await projects.is_used(session, found.id),
         "members": page.data,
         "query": {"q": q},
         "next_href": _next(page.pagination.after, q),

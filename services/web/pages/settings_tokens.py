@@ -1,14 +1,15 @@
 """Settings: API tokens, one's own and those of services (O3)."""
 
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from services.accounts import tokens
 from services.accounts.schemas import IssuedToken, NewToken, TokenChanges
+from services.accounts.wording import ROLES
 from services.kit.auth import Actor, CurrentActor
 from services.kit.errors import Invalid
 from services.kit.paging import After
@@ -21,21 +22,21 @@ from workflows.domain.policy import Action, Scope
 router = APIRouter(prefix="/{org}/settings/tokens", route_class=TokenRoute, include_in_schema=False)
 
 SCOPES: Final = {
-    Scope.READ: ("Read", "Everything you can see"),
-    Scope.REPORT: ("Report incidents", "And nothing else"),
+    Scope.READ: ("Read", "See everything its account can see"),
+    Scope.REPORT: ("Report incidents", "Make new ones, and change nothing else"),
     Scope.WRITE: ("Change things", "Report and work on incidents, keep contacts"),
     Scope.ADMIN: ("Administer", "Members, projects, settings, API tokens, the audit log"),
 }
 """What each scope lets a token do, in words."""
 _LIVES: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "Until it is revoked"}
 
+_SHOWN: Final = "This token is made already, and its secret was shown then. If nobody copied it, revoke it and make another."
+
 
 @router.get("")
-async def show(
-    session: CurrentSession, actor: CurrentActor, after: After = None, revoked: Annotated[str, Query(max_length=100)] = ""
-) -> Response:
-    """One's tokens, and a form for another one; ``revoked`` is the name of one that has just ended."""
-    flash = Flash(kind="good", text=f"“{revoked}” was revoked: it no longer works.") if revoked else None
+async def show(session: CurrentSession, actor: CurrentActor, after: After = None, revoked: bool = False) -> Response:
+    """One's tokens, and a form for another one; ``revoked``: one has just ended."""
+    flash = Flash(kind="good", text="The token was revoked: it no longer works.") if revoked else None
     form: Context = {"name": "", "kind": "personal", "role": "member", "expires_in": "90", "scopes": [Scope.READ]}
     return await _page(session, actor, form, {}, after=after, flash=flash)
 
@@ -55,13 +56,16 @@ async def create(session: CurrentSession, actor: CurrentActor, fields: Fields) -
         if "scopes" in found and not form["scopes"]:
             found["scopes"] = "Choose at least one."
         return await _page(session, actor, form, found)
-    return await _page(session, actor, form | {"name": ""}, {}, made=made)
+    response = await _page(session, actor, form | {"name": ""}, {}, made=made)
+    response.headers["Content-Location"] = f"/{actor.slug}/settings/tokens/{made.id}?shown=true"
+    return response
 
 
 @router.get("/{token}")
-async def show_one(session: CurrentSession, actor: CurrentActor, token: str) -> Response:
-    """One token, to be renamed or revoked."""
-    return await _one(session, actor, token, {}, {})
+async def show_one(session: CurrentSession, actor: CurrentActor, token: str, shown: bool = False) -> Response:
+    """One token, to be renamed or revoked; ``shown``: the form that made it was sent again."""
+    flash = Flash(kind="good", text=_SHOWN) if shown else None
+    return await _one(session, actor, token, {}, {}, flash)
 
 
 @router.post("/{token}")
@@ -77,12 +81,8 @@ async def rename(session: CurrentSession, actor: CurrentActor, token: str, field
 @router.post("/{token}/revoke")
 async def revoke(session: CurrentSession, actor: CurrentActor, token: str) -> Response:
     """End it."""
-    gone = await tokens.revoke_token(session, actor, token)
-    return RedirectResponse(_revoked(actor, gone.name), 303)
-
-
-def _revoked(actor: Actor, name: str) -> str:
-    return f"/{actor.slug}/settings/tokens?{urlencode({'revoked': name})}"
+    await tokens.revoke_token(session, actor, token)
+    return RedirectResponse(f"/{actor.slug}/settings/tokens?revoked=true", 303)
 
 
 async def _page(
@@ -108,11 +108,18 @@ async def _page(
     return render_page(actor, "pages/settings_tokens.html", "settings", context, 422 if errors else 200, flash)
 
 
-async def _one(session: CurrentSession, actor: Actor, token: str, fields: dict[str, str], errors: dict[str, str]) -> Response:
+async def _one(
+    session: CurrentSession,
+    actor: Actor,
+    token: str,
+    fields: dict[str, str],
+    errors: dict[str, str],
+    flash: Flash | None = None,
+) -> Response:
     found = await tokens.get_token(session, actor, token)
     context = _shared(actor) | {"token": found, "form": {"name": fields.get("name", found.name)}, "errors": errors}
-    return render_page(actor, "pages/settings_token.html", "settings", context, 422 if errors else 200)
+    return render_page(actor, "pages/settings_token.html", "settings", context, 422 if errors else 200, flash)
 
 
 def _shared(actor: Actor) -> Context:
-    return {"settings": "tokens", "scopes": SCOPES, "can": {"administer": actor.may(Action.MANAGE_SETTINGS)}}
+    return {"settings": "tokens", "scopes": SCOPES, "roles": ROLES, "can": {"administer": actor.may(Action.MANAGE_SETTINGS)}}

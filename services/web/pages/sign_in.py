@@ -6,10 +6,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from services.accounts.organizations import check_slug
 from services.kit.auth import check_csrf, check_same_site
-from services.kit.errors import NotSignedIn, TooMany
+from services.kit.errors import Invalid, NotSignedIn, TooMany
 from services.web.access import AllServices, Services, safe_next, signed_in
-from services.web.forms import Fields, address, typed
+from services.web.forms import Fields, address, faults, typed
 from services.web.render import render
 
 router = APIRouter(include_in_schema=False)
@@ -44,15 +45,20 @@ async def sign_in(request: Request, services: AllServices, link: str | None = No
         return render("pages/sign_in_link.html", {"link": link, "problem": False})
     if not add and (only := await services.organizations.only_one()) is not None:
         return RedirectResponse(f"/{only}/sign-in", 303)
-    return render("pages/sign_in_where.html", {"sessions": await services.accounts.sessions(request)})
+    return await _where(request, services, "", {}, 200)
 
 
 @router.post("/sign-in")
 async def choose(request: Request, services: AllServices, fields: Fields) -> Response:
     """Use a one-time link, or go on to the organization that was named."""
-    check_same_site(request)
+    check_same_site(request, services.settings.base_url)
     if "link" not in fields:
-        return RedirectResponse(f"/{quote(fields.get('organization', '').strip().lower(), safe='')}/sign-in", 303)
+        slug = fields.get("organization", "").strip().lower()
+        try:
+            check_slug(slug)
+        except Invalid as error:
+            return await _where(request, services, slug, {"organization": f"This is no name in addresses. {error.detail}"}, 422)
+        return RedirectResponse(f"/{slug}/sign-in", 303)
     spent = await services.accounts.sign_in_by_link(request, fields["link"])
     if spent is None:
         return render("pages/sign_in_link.html", {"link": "", "problem": True}, 401)
@@ -66,16 +72,19 @@ async def sign_in_here(request: Request, services: AllServices, org: str, after:
     where = safe_next(org, after)
     if any(actor.slug == org for actor in await services.accounts.sessions(request)):
         return RedirectResponse(where, 303)
-    return await _form(request, services, org, where, {}, "signed_out" if signed_out else "", 200)
+    ended = services.accounts.cookie(org) in request.cookies
+    return await _form(request, services, org, where, {}, "signed_out" if signed_out else "ended" if ended else "", 200)
 
 
 @router.post("/{org}/sign-in")
 async def sign_in_by_password(request: Request, services: AllServices, org: str, fields: Fields) -> Response:
     """Sign in by address and password."""
-    check_same_site(request)
+    check_same_site(request, services.settings.base_url)
     where = safe_next(org, fields.get("next", ""))
     try:
         secret = await services.accounts.sign_in(request, org, address(fields), fields.get("password", ""))
+    except Invalid as refused:
+        return await _form(request, services, org, where, fields, "", 422, faults(refused))
     except NotSignedIn as refused:
         return await _form(request, services, org, where, fields, refused.detail, 401)
     except TooMany as refused:
@@ -87,27 +96,38 @@ async def sign_in_by_password(request: Request, services: AllServices, org: str,
 
 @router.post("/{org}/sign-out")
 async def sign_out(request: Request, services: AllServices, org: str) -> Response:
-    """End this browser's session in one organization; those in others go on."""
-    sessions = {actor.slug: actor for actor in await services.accounts.sessions(request)}
-    actor = sessions.pop(org, None)
+    """End this browser's session in one organization; those in others go on, and the page it leads to has them."""
+    actor = next((actor for actor in await services.accounts.sessions(request) if actor.slug == org), None)
     if actor is not None:
         await check_csrf(request, actor)
         await services.accounts.sign_out(request, actor)
-    response = RedirectResponse(
-        f"/{next(iter(sessions))}" if sessions else f"/{quote(org, safe='')}/sign-in?signed_out=true", 303
-    )
+    response = RedirectResponse(f"/{quote(org, safe='')}/sign-in?signed_out=true", 303)
     response.delete_cookie(services.accounts.cookie(org), path="/", secure=services.settings.is_secure, httponly=True)
     return response
 
 
+async def _where(request: Request, services: Services, slug: str, errors: dict[str, str], status: int) -> Response:
+    sessions = await services.accounts.sessions(request)
+    context = {"sessions": sessions, "form": {"organization": slug}, "errors": errors}
+    return render("pages/sign_in_where.html", context, status)
+
+
 async def _form(
-    request: Request, services: Services, org: str, where: str, fields: dict[str, str], problem: str, status: int
+    request: Request,
+    services: Services,
+    org: str,
+    where: str,
+    fields: dict[str, str],
+    problem: str,
+    status: int,
+    errors: dict[str, str] | None = None,
 ) -> Response:
     context = {
         "slug": org,
         "next": where,
         "form": typed(fields, "email"),
         "problem": problem,
+        "errors": errors or {},
         "provider": await services.oidc.provider_name(org),
         "sessions": await services.accounts.sessions(request),
     }

@@ -30,8 +30,10 @@ function stop() {
 }
 
 function lost() {
+  const refused = source?.readyState === EventSource.CLOSED; // an answer, but no stream: its parts find out why
   stop();
   if (finished()) return;
+  if (refused) live.dispatchEvent(new CustomEvent("poll"));
   failures += 1;
   const wait = Math.min(30_000, 500 * 2 ** failures) * (0.8 + Math.random() * 0.4);
   retry = setTimeout(start, wait);
@@ -67,6 +69,12 @@ if (live?.dataset.stream) {
   document.addEventListener("htmx:after:swap", () => finished() && stop());
 }
 
+// Whoever may not see a part of this page any more gets the page as it is for them now: signing in, or that there is none.
+// Not reload(), which would send a form again where the page is the answer to one.
+function again() {
+  location.replace(location.pathname + location.search);
+}
+
 const doubtful = new WeakSet(); // forms whose fate is unknown: sent again under the same command_id, they count once
 
 window.htmx?.registerExtension("muster", {
@@ -91,6 +99,11 @@ function sentBy(ctx) {
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx, tasks } = event.detail;
   const form = sentBy(ctx);
+  if (!form && ctx.response.raw.redirected) {
+    event.preventDefault(); // to the page for signing in
+    again();
+    return;
+  }
   if (form && ctx.response.status === 202) {
     // Passed on, not confirmed: the page stays, and sent again it is the same command.
     event.preventDefault();
@@ -118,6 +131,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
 for (const name of ["htmx:response:error", "htmx:error"]) {
   document.addEventListener(name, ({ detail: { ctx } }) => {
     const form = sentBy(ctx);
+    if (!form && [401, 403, 404].includes(ctx?.response?.status)) again();
     if (!form || ctx.response?.status === 422) return;
     doubtful.add(form);
     release(form);

@@ -145,6 +145,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_throttles_organization_id_organizations'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('organization_id', 'key', name=op.f('pk_throttles'))
     )
+    with op.batch_alter_table('throttles', schema=None) as batch_op:
+        batch_op.create_index('ix_throttles_organization_id_until', ['organization_id', 'until'], unique=False)
+
     op.create_table('accounts',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('individual_id', sa.String(length=36), nullable=False),
@@ -211,6 +214,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.String(length=20), nullable=False),
     sa.Column('secret_hash', sa.String(length=64), nullable=False),
     sa.Column('label', sa.String(length=200), nullable=False),
+    sa.Column('address', sa.String(length=45), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
