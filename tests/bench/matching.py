@@ -68,10 +68,11 @@ def _fill(path: Path, terms: int) -> str:
         organization = str(connection.execute("SELECT id FROM organizations").fetchone()[0])
         made = now().isoformat(sep=" ")
         connection.executemany(
-            "INSERT INTO individuals (id, organization_id, name, email, active, version, created_at)"
-            " VALUES (?, ?, ?, ?, 1, 1, ?)",
+            "INSERT INTO individuals"
+            " (id, organization_id, name, email, email_folded, words, created_at, kind, active, version)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'person', 1, 1)",
             (
-                (_id(number), organization, f"Person {number:07}", f"{number}@example.org", made)
+                (_id(number), organization, name := f"Person {number:07}", email := f"{number}@example.org", email, name, made)
                 for number in range(-(-terms // PER_PERSON))
             ),
         )
