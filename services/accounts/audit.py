@@ -17,7 +17,7 @@ from services.accounts.wording import phrase
 from services.kit.auth import Actor
 from services.kit.clock import Moment, rfc3339
 from services.kit.database import Database
-from services.kit.paging import Filter, Page, Pagination, decode_after, encode_after
+from services.kit.paging import Filter, Page, cut, decode_after
 from services.store import audit
 from services.store.audit import AuditRow
 from workflows.domain.policy import Action
@@ -66,9 +66,8 @@ async def list_entries(
     if after is not None:
         statement = statement.where(AuditRow.id < decode_after(scope, after, 1)[0])
     rows = (await session.scalars(statement)).all()
-    shown = rows[:page_size]
-    following = encode_after(scope, [shown[-1].id]) if len(rows) > page_size else None
-    return Page(data=[_view(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+    shown, pagination = cut(rows, page_size, scope, lambda row: [row.id])
+    return Page(data=[_view(row) for row in shown], pagination=pagination)
 
 
 async def export(database: Database, actor: Actor, query: AuditQuery) -> Export:

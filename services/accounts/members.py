@@ -16,7 +16,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.errors import Conflict, Invalid, NotFound, NotSignedIn, VersionConflict
 from services.kit.ids import new_id
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.accounts import Account, end_access
 from services.store.contacts import Individual, matching
@@ -50,9 +50,8 @@ async def list_members(
         statement = statement.where(tuple_(Individual.name, Individual.id) > (name, individual))
     statement = statement.order_by(Individual.name, Individual.id).limit(page_size + 1)
     rows = [(row[0], row[1]) for row in await session.execute(statement)]
-    shown = rows[:page_size]
-    following = encode_after(scope, [shown[-1][1].name, shown[-1][1].id]) if len(rows) > page_size else None
-    return Page(data=await _views(session, actor, shown), pagination=Pagination(after=following, page_size=page_size))
+    shown, pagination = cut(rows, page_size, scope, lambda row: [row[1].name, row[1].id])
+    return Page(data=await _views(session, actor, shown), pagination=pagination)
 
 
 async def get_member(session: AsyncSession, actor: Actor, account: str) -> MemberView:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.accounts import repository
 from services.accounts.repository import Person
+from services.accounts.tokens import make_token
 from services.kit.auth import Actor, Origin
 from services.kit.clock import now
 from services.kit.database import Database
@@ -18,10 +19,9 @@ from services.kit.errors import Conflict, Invalid
 from services.kit.ids import new_id
 from services.kit.schemas import Body, Named
 from services.store import audit
-from services.store.accounts import Account, Token
+from services.store.accounts import Account
 from services.store.contacts import Individual
 from services.store.organizations import Organization, Project, ProjectMember, Setting
-from services.store.secrets import new_secret
 from workflows.domain.attributes import Trimmed
 from workflows.domain.policy import Action, Role, Scope
 
@@ -143,18 +143,6 @@ async def _furnish(session: AsyncSession, organization: Organization, owner: tup
 
 
 def _owner_token(session: AsyncSession, person: Person) -> str:
-    secret, secret_hash = new_secret("token")
-    token = Token(
-        id=new_id(),
-        organization_id=person.organization.id,
-        account_id=person.account.id,
-        name="owner-token",
-        scopes=list(Scope),
-        secret_hash=secret_hash,
-        hint=secret[-4:],
-        created_at=now(),
-        created_by=person.account.id,
-    )
-    session.add(token)
+    token, secret = make_token(session, person.account, "owner-token", list(Scope), person.account.id)
     audit.record(session, OPERATOR, "token.created", token.id, token.name, after={"scopes": token.scopes})
     return secret

@@ -22,7 +22,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
 from services.kit.ids import new_id
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.base import insert_if_new
 from services.store.incidents import Incident
@@ -46,9 +46,8 @@ async def list_projects(
         name, project = decode_after(scope, after, 2)
         query = query.where(tuple_(Project.name, Project.id) > (name, project))
     rows = (await session.scalars(query)).all()
-    shown = rows[:page_size]
-    following = encode_after(scope, [shown[-1].name, shown[-1].id]) if len(rows) > page_size else None
-    return Page(data=await _views(session, shown), pagination=Pagination(after=following, page_size=page_size))
+    shown, pagination = cut(rows, page_size, scope, lambda row: [row.name, row.id])
+    return Page(data=await _views(session, shown), pagination=pagination)
 
 
 async def get_project(session: AsyncSession, project: str) -> ProjectView:

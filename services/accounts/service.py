@@ -12,11 +12,10 @@ from services.kit.auth import Actor, Elsewhere, Origin, session_cookie, session_
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import FieldError, Invalid, NotFound, NotSignedIn
-from services.kit.ids import new_id
 from services.kit.preferences import Preferences
 from services.store import audit
-from services.store.accounts import Credential, Token
-from services.store.secrets import digest, new_secret
+from services.store.accounts import Token, issue
+from services.store.secrets import digest
 from workflows.domain.policy import Role, Scope
 
 SESSION_LIFE: Final = timedelta(days=14)
@@ -137,21 +136,9 @@ class AccountsService:
         """
         await repository.forget_expired(session, now())
         await self._end(session, request, person.organization.slug)
-        secret, secret_hash = new_secret("session")
         origin = origin_of(request, person, person.individual.name, via)
-        session.add(
-            Credential(
-                id=new_id(),
-                organization_id=person.organization.id,
-                account_id=person.account.id,
-                kind="session",
-                secret_hash=secret_hash,
-                label=request.headers.get("user-agent", "")[:200],
-                address=origin.address,
-                expires_at=now() + SESSION_LIFE,
-                created_at=now(),
-            )
-        )
+        browser = request.headers.get("user-agent", "")[:200]
+        secret = issue(session, person.account, "session", SESSION_LIFE, label=browser, address=origin.address)
         audit.record(session, origin, "sign_in", person.account.id, person.individual.name)
         return secret
 
@@ -180,18 +167,7 @@ class AccountsService:
             raise NotFound("organization")
         async with self._database.write(owner.organization.id) as session:
             await repository.end(session, owner.account.id, "link")
-            secret, secret_hash = new_secret("link")
-            session.add(
-                Credential(
-                    id=new_id(),
-                    organization_id=owner.organization.id,
-                    account_id=owner.account.id,
-                    kind="link",
-                    secret_hash=secret_hash,
-                    expires_at=now() + LINK_LIFE,
-                    created_at=now(),
-                )
-            )
+            secret = issue(session, owner.account, "link", LINK_LIFE)
             origin = Origin(account=None, who="operator", via="command line", address="")
             audit.record(session, origin, "sign_in_link.issued", owner.account.id, owner.individual.name)
         return secret

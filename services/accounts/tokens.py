@@ -1,5 +1,6 @@
 """API tokens: people's own, and those of programs, which have accounts of their own (O3)."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.errors import Invalid, NotFound, VersionConflict
 from services.kit.ids import is_id, new_id
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.accounts import Account, Token
 from services.store.contacts import Individual
@@ -44,9 +45,8 @@ async def list_tokens(session: AsyncSession, actor: Actor, after: str | None = N
     if after is not None:
         query = query.where(Token.id < decode_after(scope, after, 1)[0])
     rows = [Issued(*row) for row in await session.execute(query)]
-    shown = rows[:page_size]
-    following = encode_after(scope, [shown[-1].token.id]) if len(rows) > page_size else None
-    return Page(data=[_view(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+    shown, pagination = cut(rows, page_size, scope, lambda row: [row.token.id])
+    return Page(data=[_view(row) for row in shown], pagination=pagination)
 
 
 async def get_token(session: AsyncSession, actor: Actor, token: str) -> TokenView:
@@ -72,26 +72,34 @@ async def create_token(session: AsyncSession, actor: Actor, new: NewToken) -> Is
     if new.kind == "service":
         actor.require(Action.MANAGE_SETTINGS)
         account, individual = await _program(session, actor, new)
-    secret, secret_hash = new_secret("token")
-    token = Token(
-        id=new_id(),
-        organization_id=actor.organization,
-        account_id=account.id,
-        name=new.name,
-        scopes=sorted(new.scopes, key=list(Scope).index),
-        secret_hash=secret_hash,
-        hint=secret[-_HINT:],
-        expires_at=expires_at,
-        version=1,
-        created_at=now(),
-        created_by=actor.account,
-    )
-    session.add(token)
+    token, secret = make_token(session, account, new.name, new.scopes, actor.account, expires_at)
     await session.flush()
     view = _view(Issued(token, account, individual, creator))
     told = view.model_dump(mode="json", include={"kind", "role", "scopes", "expires_at"})
     audit.record(session, actor.origin, "token.created", token.id, token.name, after=told)
     return IssuedToken(**view.model_dump(), secret=secret)
+
+
+def make_token(
+    session: AsyncSession, account: Account, name: str, scopes: Collection[Scope], maker: str, expires_at: datetime | None = None
+) -> tuple[Token, str]:
+    """A token of an account, made by another or by itself, and its secret. Whether that is allowed was asked before."""
+    secret, secret_hash = new_secret("token")
+    token = Token(
+        id=new_id(),
+        organization_id=account.organization_id,
+        account_id=account.id,
+        name=name,
+        scopes=sorted(scopes, key=list(Scope).index),
+        secret_hash=secret_hash,
+        hint=secret[-_HINT:],
+        expires_at=expires_at,
+        version=1,
+        created_at=now(),
+        created_by=maker,
+    )
+    session.add(token)
+    return token, secret
 
 
 async def rename_token(

@@ -15,7 +15,7 @@ from services.kit.auth import Actor, enforce
 from services.kit.clock import now
 from services.kit.errors import Invalid, VersionConflict
 from services.kit.ids import new_id
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.accounts import Account, end_access
 from services.store.contacts import Individual, TermRow
@@ -38,9 +38,8 @@ async def list_individuals(
         name, individual = decode_after(scope, after, 2)
         position = (name, individual)
     rows = await repository.list_individuals(session, q, position, page_size + 1)
-    shown = rows[:page_size]
-    following = encode_after(scope, [shown[-1].name, shown[-1].id]) if len(rows) > page_size else None
-    return Page(data=await views(session, shown), pagination=Pagination(after=following, page_size=page_size))
+    shown, pagination = cut(rows, page_size, scope, lambda row: [row.name, row.id])
+    return Page(data=await views(session, shown), pagination=pagination)
 
 
 async def suggestions(session: AsyncSession, text: str) -> list[Person]:

@@ -7,12 +7,12 @@ from typing import Final
 import structlog
 from opentelemetry import trace
 
+from services.desk.notices import notice_of
 from services.kit.database import Database
 from services.kit.telemetry import continued
 from services.store import outbox
 from services.store.deliveries import Delivery
 from services.store.incidents import Incident
-from workflows.contracts.notify import NoticeInput, NoticeKind
 from workflows.domain.incident import IncidentState
 from workflows.gateway import GatewayError, IncidentGateway, NotRunning
 
@@ -106,11 +106,4 @@ class Relay:
     async def _deliver(self, row: outbox.OutboxRow) -> None:
         async with self._database.read(row.organization_id) as session:
             delivery = await session.get_one(Delivery, row.subject_id)
-        notice = NoticeInput(
-            organization=delivery.organization_id,
-            incident=delivery.incident_id,
-            kind=NoticeKind(delivery.kind),
-            cause=delivery.cause,
-            deliveries=(delivery.id,),
-        )
-        await self._incidents.send(notice, delivery.id)
+        await self._incidents.send(notice_of(delivery), delivery.id)

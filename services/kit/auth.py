@@ -110,11 +110,13 @@ def enforce(decision: Decision, what: str) -> None:
 
 
 def session_cookie(slug: str, *, secure: bool) -> str:
-    """The name of the cookie that holds a browser's session in an organization: one each, so they come and go alone.
+    """The name of the cookie that holds a browser's session in an organization: one each, so they come and go alone."""
+    return host_cookie(f"{_COOKIE}{slug}", secure=secure)
 
-    Under HTTPS the prefix keeps other hosts of the domain from setting it (RFC 6265bis, 4.1.3.2).
-    """
-    return f"{'__Host-' if secure else ''}{_COOKIE}{slug}"
+
+def host_cookie(name: str, *, secure: bool) -> str:
+    """The name of a cookie that, under HTTPS, no other host of the domain can set (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{name}" if secure else name
 
 
 def session_secrets(request: Request, *, secure: bool) -> list[str]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -12,6 +13,7 @@ from services.kit.errors import BadRequest
 from workflows.domain.attributes import Text
 
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 _PARTS = TypeAdapter(list[Text])
 
 PageSize = Annotated[int, Query(ge=1, le=100)]
@@ -37,6 +39,16 @@ class Page(BaseModel, Generic[Item]):
 def encode_after(scope: str, keys: list[str]) -> str:
     """The position behind a row, as ``after``. ``scope`` names the list, its organization, sort and filters."""
     return base64.urlsafe_b64encode(json.dumps([_digest(scope), *keys]).encode()).decode().rstrip("=")
+
+
+def cut(rows: Sequence[Row], page_size: int, scope: str, keys: Callable[[Row], list[str]]) -> tuple[Sequence[Row], Pagination]:
+    """A page of rows, of which one more than ``page_size`` was asked for, so that it is known whether there is a next page.
+
+    ``keys`` are the sort keys of a row; see ``encode_after`` for ``scope``.
+    """
+    shown = rows[:page_size]
+    after = encode_after(scope, keys(shown[-1])) if len(rows) > page_size else None
+    return shown, Pagination(after=after, page_size=page_size)
 
 
 def decode_after(scope: str, after: str, count: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Bringing workflows back in step with the log, which is the truth."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -7,6 +8,8 @@ from services.kit.clock import rfc3339
 from services.kit.database import Database
 from services.lifecycle import repository
 from services.store import outbox
+from services.store.deliveries import Delivery
+from services.store.incidents import Incident
 from workflows.domain.incident import IncidentState
 from workflows.gateway import IncidentGateway
 
@@ -25,18 +28,14 @@ async def nudge_in_doubt(database: Database) -> None:
             return
         since = rfc3339(datetime.fromisoformat(last) - _MARGIN)
         found = await repository.changed_since(session, since)
-    for incident in found:
-        async with database.write(incident.organization_id) as session:
-            await outbox.put(session, incident.organization_id, incident.id, outbox.Errand.CATCH_UP)
+    await _leave(database, found, outbox.Errand.CATCH_UP)
 
 
 async def remember_open(database: Database) -> int:
     """Leave an errand for every open incident, so that the relay brings each one's workflow back; answers how many there are."""
     async with database.read() as session:
         rows = await repository.open_incidents(session)
-    for row in rows:
-        async with database.write(row.organization_id) as session:
-            await outbox.put(session, row.organization_id, row.id, outbox.Errand.CATCH_UP)
+    await _leave(database, rows, outbox.Errand.CATCH_UP)
     await _remember_letters(database)
     return len(rows)
 
@@ -59,6 +58,10 @@ async def recover(database: Database, incidents: IncidentGateway) -> int:
 async def _remember_letters(database: Database) -> None:
     async with database.read() as session:
         rows = await repository.waiting_letters(session)
-    for row in rows:
+    await _leave(database, rows, outbox.Errand.DELIVER)
+
+
+async def _leave(database: Database, subjects: Iterable[Incident | Delivery], errand: outbox.Errand) -> None:
+    for row in subjects:
         async with database.write(row.organization_id) as session:
-            await outbox.put(session, row.organization_id, row.id, outbox.Errand.DELIVER)
+            await outbox.put(session, row.organization_id, row.id, errand)

@@ -1,6 +1,6 @@
 """What the lifecycle service asks of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select, tuple_
@@ -37,6 +37,11 @@ async def list_incidents(
     if after is not None:
         statement = statement.where(key > after if oldest_first else key < after)
     return (await session.scalars(statement)).all()
+
+
+async def incidents(session: AsyncSession, actor: Actor, ids: Collection[str]) -> Sequence[Incident]:
+    """Those of these incidents that the actor may see."""
+    return (await session.scalars(select(Incident).where(Incident.id.in_(ids), visible_to(actor)))).all() if ids else []
 
 
 async def count_incidents(session: AsyncSession, actor: Actor, query: ListQuery) -> int:

@@ -1,5 +1,6 @@
 """Incidents: reading them, and giving them commands."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,7 @@ from services.kit.clock import MOMENT, rfc3339
 from services.kit.conditions import number
 from services.kit.database import Database
 from services.kit.errors import Conflict, FieldError, Invalid, NotFound
-from services.kit.paging import Page, Pagination, decode_after, encode_after, unknown_after
+from services.kit.paging import Page, cut, decode_after, unknown_after
 from services.lifecycle import repository, timeline
 from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
 from services.store import audit, event_log
@@ -61,13 +62,10 @@ class LifecycleService:
             at, incident = decode_after(scope, after, 2)
             position = (_moment(at), incident)
         rows = await repository.list_incidents(session, actor, query, SORTS[sort], position, page_size + 1)
-        shown = rows[:page_size]
-        following = None
-        if len(rows) > page_size:
-            following = encode_after(scope, [rfc3339(shown[-1].reported_at), shown[-1].id])
+        shown, pagination = cut(rows, page_size, scope, lambda row: [rfc3339(row.reported_at), row.id])
         states = [IncidentState.model_validate(row.state) for row in shown]
         data = await self._viewer.show(session, actor, states)
-        return Page(data=data, pagination=Pagination(after=following, page_size=page_size))
+        return Page(data=data, pagination=pagination)
 
     async def count(self, session: AsyncSession, actor: Actor, query: ListQuery) -> int:
         """How many incidents ``list_incidents`` would page through."""
@@ -88,14 +86,18 @@ class LifecycleService:
             state = fold(row.id, actor.organization, past)
         return (await self._viewer.show(session, actor, [state]))[0]
 
-    async def decisions(self, session: AsyncSession, actor: Actor, reference: str) -> dict[Action, Decision]:
-        """What this actor may do to an incident, and why not the rest.
+    async def decisions(
+        self, session: AsyncSession, actor: Actor, incidents: Collection[str]
+    ) -> dict[str, dict[Action, Decision]]:
+        """What this actor may do to each of these incidents (ids), and why not the rest: two queries, however many they are.
 
         Raises:
-            NotFound: no such incident for this actor.
+            NotFound: one of them is none for this actor.
         """
-        row = await find_incident(session, actor, reference)
-        return await permission.decisions(session, actor, IncidentState.model_validate(row.state))
+        rows = await repository.incidents(session, actor, incidents)
+        if len(rows) < len(incidents):
+            raise NotFound("incident")
+        return await permission.decisions(session, actor, [IncidentState.model_validate(row.state) for row in rows])
 
     async def timeline(
         self, session: AsyncSession, actor: Actor, reference: str, after: str | None = None, page_size: int = 25
@@ -110,13 +112,9 @@ class LifecycleService:
         scope = f"timeline {row.id}"
         before = None if after is None else _number(decode_after(scope, after, 1)[0])
         found = await event_log.latest(session, row.id, before, page_size + 1)
-        shown = found[:page_size]
+        shown, pagination = cut(found, page_size, scope, lambda event: [str(event.seq)])
         names = await people(session, timeline.people_in(shown))
-        following = encode_after(scope, [str(shown[-1].seq)]) if len(found) > page_size else None
-        return Page(
-            data=timeline.entries(shown, names, state.lifecycle),
-            pagination=Pagination(after=following, page_size=page_size),
-        )
+        return Page(data=timeline.entries(shown, names, state.lifecycle), pagination=pagination)
 
     async def record(self, session: AsyncSession, actor: Actor, reference: str) -> Record:
         """An incident's whole record, with hashes, for ``muster verify``. That it was taken is kept in the audit log.

@@ -6,15 +6,12 @@ from typing import Final, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk.lookup import Person
-from services.kit.clock import now
-from services.kit.ids import new_id
 from services.notify import repository
 from services.notify.channels.channel import Outgoing
 from services.notify.rendering import Facts, LetterFacts, Rendered, Renderer
-from services.store.accounts import Account, Credential
+from services.store.accounts import issue
 from services.store.contacts import Individual
 from services.store.deliveries import Delivery
-from services.store.secrets import new_secret
 from workflows.contracts.notify import NoticeKind
 from workflows.domain.engagement import Evidence
 from workflows.domain.incident import IncidentState
@@ -96,7 +93,8 @@ async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> t
     if await repository.is_superseded(session, row):
         raise NoLongerWanted("A later one took its place.")
     link = _LINKS[kind]
-    secret = await _replace_secret(session, account, kind, link.life)
+    await repository.forget_credentials(session, account.id, kind)
+    secret = issue(session, account, kind, link.life)
     facts = LetterFacts(
         organization_name=about.organization.name,
         slug=about.organization.slug,
@@ -107,23 +105,6 @@ async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> t
         inviter=await repository.inviter(session, account.id) if kind is NoticeKind.INVITATION else None,
     )
     return recipient, renderer.letter(kind, facts), secret
-
-
-async def _replace_secret(session: AsyncSession, account: Account, kind: str, life: timedelta) -> str:
-    secret, secret_hash = new_secret(kind)
-    await repository.forget_credentials(session, account.id, kind)
-    session.add(
-        Credential(
-            id=new_id(),
-            organization_id=account.organization_id,
-            account_id=account.id,
-            kind=kind,
-            secret_hash=secret_hash,
-            expires_at=now() + life,
-            created_at=now(),
-        )
-    )
-    return secret
 
 
 def _person(row: Individual) -> Person:

@@ -4,17 +4,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk import permission
 from services.desk.lookup import Person, find_incident
+from services.desk.notices import notice_of
 from services.kit.auth import Actor
 from services.kit.errors import Conflict, NotFound, Unavailable
 from services.kit.ids import is_id
-from services.kit.paging import Page, Pagination, decode_after, encode_after
+from services.kit.paging import Page, cut, decode_after
 from services.notify import repository
 from services.notify.repository import Entry, Kept
 from services.notify.schemas import DeliveryQuery, DeliveryView, InboxMessageView, RecipientView
 from services.store.deliveries import Delivery
 from services.store.incidents import Incident
 from workflows import gateway
-from workflows.contracts.notify import NoticeInput, NoticeKind
 from workflows.domain.incident import IncidentState
 from workflows.domain.policy import Action
 
@@ -39,9 +39,8 @@ class NotifyService:
         scope = f"deliveries {actor.organization} {query.model_dump_json()}"
         position = None if after is None else decode_after(scope, after, 1)[0]
         rows = await repository.list_deliveries(session, actor, query, incident, position, page_size + 1)
-        shown = rows[:page_size]
-        following = encode_after(scope, [shown[-1].delivery.id]) if len(rows) > page_size else None
-        return Page(data=[_delivery(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+        shown, pagination = cut(rows, page_size, scope, lambda row: [row.delivery.id])
+        return Page(data=[_delivery(row) for row in shown], pagination=pagination)
 
     async def trouble(self, session: AsyncSession, incident: str) -> list[Delivery]:
         """The deliveries of an incident that did not go out so far."""
@@ -63,16 +62,8 @@ class NotifyService:
         if row.state != "failed":
             message = "It is still being tried." if row.state == "pending" else f"It is {row.state} already."
             raise Conflict(message, "delivery_not_failed")
-        notice = NoticeInput(
-            organization=row.organization_id,
-            incident=row.incident_id,
-            kind=NoticeKind(row.kind),
-            cause=row.cause,
-            deliveries=(row.id,),
-            retry=True,
-        )
         try:
-            await self._incidents.send(notice, f"retry:{row.id}:{row.attempts}")
+            await self._incidents.send(notice_of(row, retry=True), f"retry:{row.id}:{row.attempts}")
         except gateway.Unavailable as error:
             raise Unavailable("Temporal does not answer. Try again in a moment.", "temporal_unavailable") from error
         return _delivery(entry)
@@ -95,9 +86,8 @@ class NotifyService:
         scope = f"inbox {actor.organization} {recipient or ''}"
         position = None if after is None else decode_after(scope, after, 1)[0]
         rows = await repository.list_inbox(session, actor, recipient, position, page_size + 1)
-        shown = rows[:page_size]
-        following = encode_after(scope, [shown[-1].message.id]) if len(rows) > page_size else None
-        return Page(data=[_message(row) for row in shown], pagination=Pagination(after=following, page_size=page_size))
+        shown, pagination = cut(rows, page_size, scope, lambda row: [row.message.id])
+        return Page(data=[_message(row) for row in shown], pagination=pagination)
 
     async def inbox_recipients(self, session: AsyncSession, actor: Actor) -> list[Person]:
         """Those who have messages in the built-in inbox that this actor may read, by name."""

@@ -1,13 +1,16 @@
 """Accounts, and everything by which somebody shows who they are (O3)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.kit.clock import now
+from services.kit.ids import new_id
 from services.store.base import ID, Base, OrganizationRow
+from services.store.secrets import new_secret
 
 
 class Account(OrganizationRow, Base):
@@ -125,6 +128,25 @@ class Attempt(OrganizationRow, Base):
     code_verifier: Mapped[str] = mapped_column(String(128))
     after: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime]
+
+
+def issue(session: AsyncSession, account: Account, kind: str, life: timedelta, *, label: str = "", address: str = "") -> str:
+    """The secret of a new credential of an account; ``label`` and ``address`` tell a session by its browser and network."""
+    secret, secret_hash = new_secret(kind)
+    session.add(
+        Credential(
+            id=new_id(),
+            organization_id=account.organization_id,
+            account_id=account.id,
+            kind=kind,
+            secret_hash=secret_hash,
+            label=label,
+            address=address,
+            expires_at=now() + life,
+            created_at=now(),
+        )
+    )
+    return secret
 
 
 async def end_access(session: AsyncSession, account: str) -> None:

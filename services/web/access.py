@@ -1,6 +1,7 @@
 """The services behind the pages."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -72,13 +73,18 @@ def safe_next(slug: str, wanted: str) -> str:
 def signed_in(services: Services, slug: str, secret: str, where: str) -> Response:
     """Go on as who has just signed in: with a session of their own in this organization, beside the others they have."""
     response = RedirectResponse(where, 303)
+    set_cookie(services, response, services.accounts.cookie(slug), secret, SESSION_LIFE)
+    return response
+
+
+def set_cookie(services: Services, response: Response, name: str, secret: str, life: timedelta) -> None:
+    """Have the browser keep a secret. Lax: links of other sites lead in with it, and so does the way back from a provider."""
     response.set_cookie(
-        services.accounts.cookie(slug),
+        name,
         secret,
-        max_age=int(SESSION_LIFE.total_seconds()),
+        max_age=int(life.total_seconds()),
         path="/",
         httponly=True,
         samesite="lax",
         secure=services.settings.is_secure,
     )
-    return response

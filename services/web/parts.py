@@ -69,8 +69,8 @@ async def look_at(services: Services, session: CurrentSession, actor: Actor, ref
     """
     incident = await services.lifecycle.get(session, actor, reference)
     participants = await services.engagement.participants(session, actor, reference)
-    decisions = await services.lifecycle.decisions(session, actor, reference)
-    return Look(services, session, actor, incident, participants, decisions, after)
+    decisions = await services.lifecycle.decisions(session, actor, [incident.id])
+    return Look(services, session, actor, incident, participants, decisions[incident.id], after)
 
 
 def shared(look: Look) -> Context:

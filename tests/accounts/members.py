@@ -18,6 +18,9 @@ from services.store.secrets import new_secret
 from tests.support.running import PATIENCE, Organization, RunningMuster
 from workflows.domain.policy import Role, Scope
 
+PASSWORD = "seven quiet herons wait"
+"""A good one."""
+
 
 @dataclass
 class Member:

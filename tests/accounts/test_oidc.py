@@ -48,12 +48,6 @@ async def mia(muster: RunningMuster, org: Organization, provider: AnyProvider) -
         yield made
 
 
-@pytest.fixture
-async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
-        yield client
-
-
 async def rows(muster: RunningMuster, org: Organization, table: type[Any]) -> list[Any]:
     """An organization's rows of a table."""
     async with muster.muster.database.read() as session:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -14,25 +13,12 @@ from services.accounts.throttling import FORGET
 from services.kit.clock import now
 from services.store.accounts import Account, Credential, Throttle
 from services.store.audit import AuditRow
-from tests.accounts.members import Member, member
+from tests.accounts.members import PASSWORD, Member, member
 from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
-PASSWORD = "seven quiet herons wait"
 NEW = "nine loud geese hurry on"
-
-
-@pytest.fixture
-async def mia(muster: RunningMuster, org: Organization) -> AsyncIterator[Member]:
-    async with member(muster, org, password=PASSWORD) as made:
-        yield made
-
-
-@pytest.fixture
-async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
-        yield client
 
 
 async def mails(org: Organization, recipient: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -13,25 +12,12 @@ from services.kit.clock import now
 from services.kit.settings import Settings
 from services.store.accounts import Account, Throttle
 from services.store.audit import AuditRow
-from tests.accounts.members import Member, member
-from tests.support.running import PATIENCE, Organization, RunningMuster, running_muster
+from tests.accounts.members import PASSWORD, Member, member
+from tests.support.running import Organization, RunningMuster, running_muster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
 
-PASSWORD = "seven quiet herons wait"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture
-async def mia(muster: RunningMuster, org: Organization) -> AsyncIterator[Member]:
-    async with member(muster, org, password=PASSWORD) as made:
-        yield made
-
-
-@pytest.fixture
-async def browser(muster: RunningMuster) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=muster.base_url, timeout=PATIENCE, headers=HTML) as client:
-        yield client
 
 
 async def sign_in(browser: httpx.AsyncClient, slug: str, email: str, password: str = PASSWORD, **more: str) -> httpx.Response:

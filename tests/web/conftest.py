@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import event
+from structlog.contextvars import get_contextvars
 
 from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML, Browser
@@ -13,11 +14,12 @@ from tests.web.browser import HTML, Browser
 
 @pytest.fixture
 def statements(muster: RunningMuster) -> Iterator[list[str]]:
-    """Every statement that is sent to the database, as it is sent."""
+    """Every statement that is sent to the database for a request, as it is sent: what goes on besides does not count."""
     sent: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
+        if "request_id" in get_contextvars():
+            sent.append(statement)
 
     engine = muster.muster.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)

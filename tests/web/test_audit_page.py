@@ -27,7 +27,7 @@ async def test_the_audit_page_asks_as_much_of_many_entries_as_of_few(
                 await session.execute(insert(AuditRow), rows)
         statements.clear()
         page = await browser.get(f"/{org.slug}/settings/audit?q=olive&about=member.")
-        counts.append(sum(each.startswith("SELECT") and "FROM outbox" not in each for each in statements))
+        counts.append(sum(each.startswith("SELECT") for each in statements))
         assert page.text.count("gave Mia the role “Administrator”") == 25
         assert "Older entries" in page.text
     assert counts[0] == counts[1]

@@ -1,7 +1,6 @@
 """Contacts: the individuals, with the terms that engage them (E1)."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -14,6 +13,7 @@ from services.kit.conditions import number
 from services.kit.errors import Invalid, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
+from services.web.addresses import next_href
 from services.web.forms import Fields, faults, split, typed
 from services.web.render import Context, Flash, common, render, render_page
 from workflows.domain.policy import Action, ContactObject
@@ -93,12 +93,10 @@ async def _list(
     flash: Flash | None = None,
 ) -> Response:
     page = await contacts.list_individuals(session, actor, q or None, after)
-    asked = {"q": q} if q else {}
-    following = page.pagination.after
     context = {
         "individuals": page.data,
         "query": {"q": q},
-        "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+        "next_href": next_href({"q": q}, page.pagination.after),
         "can": {"manage": actor.may(Action.EDIT_CONTACT, ContactObject())},
         "form": typed(fields, "name", "email", "terms"),
         "errors": errors,

@@ -1,7 +1,6 @@
 """The delivery ledger (N6)."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -13,6 +12,7 @@ from services.kit.routing import CommandRoute, CurrentSession, Route
 from services.notify.schemas import DeliveryQuery, DeliveryView
 from services.web import parts
 from services.web.access import AllServices
+from services.web.addresses import next_href
 from services.web.render import render_page
 from workflows.domain.policy import Action
 
@@ -35,7 +35,6 @@ async def deliveries(
 ) -> Response:
     """Every message to every recipient, the latest first."""
     filters = {"state": state, "channel": channel, "incident": incident.strip(), "recipient": recipient.strip()}
-    asked = {name: value for name, value in filters.items() if value}
     query = DeliveryQuery(state=state, channel=channel, incident=filters["incident"], q=filters["recipient"])
     try:
         page = await services.notify.deliveries(session, actor, query, after)
@@ -43,12 +42,12 @@ async def deliveries(
         # An incident that is not there has no deliveries; here that is an empty list, not an error.
         page = Page[DeliveryView](data=[], pagination=Pagination(after=None, page_size=25))
     failed = {row.incident for row in page.data if row.incident and row.state == "failed"}
-    refused = {each for each in failed if not (await services.lifecycle.decisions(session, actor, each))[Action.RETRY].allowed}
-    following = page.pagination.after
+    decisions = await services.lifecycle.decisions(session, actor, failed)
+    refused = {incident for incident, decided in decisions.items() if not decided[Action.RETRY].allowed}
     context = {
         "deliveries": [parts.delivery(actor, row, retry=row.incident not in refused) for row in page.data],
         "filters": filters,
-        "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+        "next_href": next_href(filters, page.pagination.after),
     }
     return render_page(actor, "pages/deliveries.html", "deliveries", context)
 

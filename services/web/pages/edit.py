@@ -1,5 +1,6 @@
 """Changing what an incident says about itself."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -17,7 +18,7 @@ from services.web.access import AllServices, Services
 from services.web.forms import Fields, faults, split
 from services.web.outcome import REFUSALS, in_words
 from services.web.render import render_page
-from workflows.domain.policy import Action
+from workflows.domain.policy import Action, Decision
 
 router = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=Route, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=CommandRoute, include_in_schema=False)
@@ -31,8 +32,9 @@ _WAS: Final = "was_"
 async def form(session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str) -> Response:
     """The form, with everything as it is."""
     found = await services.lifecycle.get(session, actor, incident)
-    enforce((await services.lifecycle.decisions(session, actor, incident))[Action.EDIT], "incident")
-    return await _show(session, actor, services, found, {}, {}, 200)
+    decided = (await services.lifecycle.decisions(session, actor, [found.id]))[found.id]
+    enforce(decided[Action.EDIT], "incident")
+    return await _show(session, actor, found, decided, {}, {}, 200)
 
 
 @commands.post("")
@@ -103,26 +105,26 @@ async def _again(
 ) -> Response:
     async with services.database.read(actor.organization) as session:
         found = await services.lifecycle.get(session, actor, incident)
-        return await _show(session, actor, services, found, changed, errors, status)
+        decided = (await services.lifecycle.decisions(session, actor, [found.id]))[found.id]
+        return await _show(session, actor, found, decided, changed, errors, status)
 
 
 async def _show(
     session: CurrentSession,
     actor: Actor,
-    services: Services,
     incident: IncidentView,
+    decided: Mapping[Action, Decision],
     changed: dict[str, str],
     errors: dict[str, str],
     status: int,
 ) -> Response:
     present = _present(incident)
-    decisions = await services.lifecycle.decisions(session, actor, incident.reference)
     context = {
         "incident": incident,
         "form": present | changed,
         "was": {_WAS + name: text for name, text in present.items()},
         "options": choices.attribute_options(await lists.selectable(session)),
-        "can": {"change_visibility": decisions[Action.CHANGE_VISIBILITY].allowed},
+        "can": {"change_visibility": decided[Action.CHANGE_VISIBILITY].allowed},
         "errors": errors,
     }
     return render_page(actor, "pages/incident_edit.html", "incidents", context, status)

@@ -1,7 +1,6 @@
 """The built-in inbox: every message as its recipient sees it (N5)."""
 
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
@@ -13,6 +12,7 @@ from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
 from services.notify.settings import SmtpSettings
 from services.web.access import AllServices
+from services.web.addresses import next_href
 from services.web.choices import Option
 from services.web.render import render_page
 
@@ -36,13 +36,11 @@ async def inbox(
     """The latest messages first."""
     page = await services.notify.inbox(session, actor, recipient or None, after)
     recipients = await services.notify.inbox_recipients(session, actor)
-    asked = {"recipient": recipient} if recipient else {}
-    following = page.pagination.after
     context = {
         "messages": page.data,
         "recipients": [Option(value=person.id, label=person.name) for person in recipients],
         "query": {"recipient": recipient},
-        "next_href": None if following is None else f"?{urlencode(asked | {'after': following})}",
+        "next_href": next_href({"recipient": recipient}, page.pagination.after),
         "mail_server": bool(SmtpSettings().host),
     }
     return render_page(actor, "pages/inbox.html", "inbox", context)

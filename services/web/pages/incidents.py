@@ -1,7 +1,6 @@
 """The list of incidents (C9, without playbooks)."""
 
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -15,6 +14,7 @@ from services.kit.routing import CurrentSession, Route
 from services.lifecycle.schemas import ListQuery
 from services.web import choices
 from services.web.access import AllServices
+from services.web.addresses import next_href
 from services.web.choices import Option
 from services.web.render import Flash, render_page
 from workflows.domain.events import Mode
@@ -74,8 +74,6 @@ async def incidents(
     )
     page = await services.lifecycle.list_incidents(session, actor, query, after=after)
     found = await lists.selectable(session)
-    asked = {name: value for name, value in filters.items() if value}
-    following = page.pagination.after
     context = {
         "incidents": page.data,
         "filters": filters,
@@ -84,8 +82,8 @@ async def incidents(
             "severities": choices.named(found.severities),
             "modes": MODES,
         },
-        "filtered": bool(asked),
-        "next_href": None if following is None else f"/{actor.slug}?{urlencode(asked | {'after': following})}",
+        "filtered": any(filters.values()),
+        "next_href": next_href(filters, page.pagination.after),
         "total": await services.lifecycle.count(session, actor, query),
     }
     flash = Flash(kind="bad", text=wrong) if wrong else None

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.accounts.oidc import ATTEMPT_LIFE, Answer
+from services.kit.auth import host_cookie
 from services.kit.errors import Forbidden, Unavailable
-from services.web.access import AllServices, Services, safe_next, signed_in
+from services.web.access import AllServices, Services, safe_next, set_cookie, signed_in
 from services.web.render import render
 
 router = APIRouter(prefix="/{org}/sign-in", include_in_schema=False)
@@ -24,16 +25,7 @@ async def begin(services: AllServices, org: str, after: Annotated[str, Query(ali
     except Unavailable as error:
         return _refused(org, error)
     response = RedirectResponse(address, 303)
-    # Lax: the way back begins at the provider, which is another site.
-    response.set_cookie(
-        _cookie(services, org),
-        secret,
-        max_age=int(ATTEMPT_LIFE.total_seconds()),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=services.settings.is_secure,
-    )
+    set_cookie(services, response, _cookie(services, org), secret, ATTEMPT_LIFE)
     return response
 
 
@@ -53,8 +45,8 @@ async def finish(
 
 
 def _cookie(services: Services, slug: str) -> str:
-    """The name of the cookie that a browser keeps meanwhile; as that of the session, it is for this host alone under HTTPS."""
-    return f"{'__Host-' if services.settings.is_secure else ''}{_COOKIE}{slug}"
+    """The name of the cookie that a browser keeps meanwhile."""
+    return host_cookie(f"{_COOKIE}{slug}", secure=services.settings.is_secure)
 
 
 def _refused(slug: str, error: Forbidden | Unavailable) -> Response:

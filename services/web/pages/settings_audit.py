@@ -1,9 +1,7 @@
 """Settings: the audit log (O5)."""
 
-from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 
@@ -15,6 +13,7 @@ from services.kit.auth import Actor, CurrentActor
 from services.kit.clock import rfc3339
 from services.kit.paging import After, Filter
 from services.kit.routing import AdminRoute, CurrentSession
+from services.web.addresses import next_href, query_of
 from services.web.choices import Option
 from services.web.render import Context, render_page, zone
 
@@ -49,17 +48,16 @@ async def show(
     first, last = _midnight(actor, since), _midnight(actor, until, days=1)
     query = AuditQuery(who=who or None, action=about or None, since=first, until=last, q=q.strip() or None)
     page = await audit.list_entries(session, actor, query, after)
-    asked: Context = {"who": who, "about": about, "from": since, "to": until, "q": q}
+    asked = {"who": who, "about": about, "from": since, "to": until, "q": q}
     taken = {"who": who, "action": about, "q": q, "from": _moment(first), "to": _moment(last)}
-    following = page.pagination.after
     backwards = first is not None and last is not None and first >= last
     context: Context = {
         "entries": [_entry(entry) for entry in page.data],
         "filters": asked,
         "errors": {"to": "This is before “From”: no day lies between them."} if backwards else {},
         "subjects": [Option(value=value, label=label) for value, label in _ABOUT.items()],
-        "csv_href": f"/api/v1/{actor.slug}/audit.csv?{_query(taken)}",
-        "next_href": None if following is None else f"?{_query(asked | {'after': following})}",
+        "csv_href": f"/api/v1/{actor.slug}/audit.csv?{query_of(taken)}",
+        "next_href": next_href(asked, page.pagination.after),
         "settings": "audit",
         "can": {"administer": True},
     }
@@ -75,10 +73,6 @@ def _entry(entry: AuditEntry) -> Context:
         "via": entry.via,
         "address": entry.address,
     }
-
-
-def _query(given: Mapping[str, str | None]) -> str:
-    return urlencode({name: value for name, value in given.items() if value})
 
 
 def _midnight(actor: Actor, day: str, days: int = 0) -> datetime | None:

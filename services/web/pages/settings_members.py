@@ -1,7 +1,7 @@
 """Settings: who is a member, inviting, and those who leave (O3, O4, O6)."""
 
+from collections.abc import Awaitable
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -14,6 +14,7 @@ from services.kit.conditions import number
 from services.kit.errors import Conflict, Invalid, MusterError, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import AdminRoute, CurrentSession
+from services.web.addresses import next_href
 from services.web.choices import Option
 from services.web.forms import Fields, faults, typed
 from services.web.render import Context, Flash, render_page
@@ -91,12 +92,10 @@ async def change_role(session: CurrentSession, actor: CurrentActor, account: str
     """Give somebody another role."""
     try:
         changes = MemberChanges.model_validate(typed(fields, "role"))
-        await members.change_member(session, actor, account, changes, number(fields.get("version", "")))
     except ValidationError as error:
         return await _refused(session, actor, account, Invalid(faults(error)["role"]))
-    except (Conflict, VersionConflict) as error:
-        return await _refused(session, actor, account, error)
-    return _to(actor, account, "role")
+    changed = members.change_member(session, actor, account, changes, number(fields.get("version", "")))
+    return await _act(session, actor, account, changed, "role")
 
 
 @router.post("/members/{account}/deactivate")
@@ -104,38 +103,26 @@ async def deactivate(session: CurrentSession, actor: CurrentActor, account: str,
     """Let somebody sign in no more; whoever does it says that they know what that ends."""
     if "understood" not in fields:
         return await _refused(session, actor, account, Invalid("Nothing was done. Tick “I understand” to deactivate somebody."))
-    try:
-        await members.deactivate(session, actor, account)
-    except Conflict as error:
-        return await _refused(session, actor, account, error)
-    return _to(actor, account, "deactivated")
+    return await _act(session, actor, account, members.deactivate(session, actor, account), "deactivated")
 
 
 @router.post("/members/{account}/reactivate")
 async def reactivate(session: CurrentSession, actor: CurrentActor, account: str) -> Response:
     """Let somebody sign in again."""
-    await members.change_member(session, actor, account, MemberChanges(active=True))
-    return _to(actor, account, "reactivated")
+    changed = members.change_member(session, actor, account, MemberChanges(active=True))
+    return await _act(session, actor, account, changed, "reactivated")
 
 
 @router.post("/members/{account}/invitation")
 async def invite_again(session: CurrentSession, actor: CurrentActor, account: str) -> Response:
     """Send another invitation."""
-    try:
-        await members.invite_again(session, actor, account)
-    except Conflict as error:
-        return await _refused(session, actor, account, error)
-    return _to(actor, account, "again")
+    return await _act(session, actor, account, members.invite_again(session, actor, account), "again")
 
 
 @router.post("/members/{account}/password-reset")
 async def send_reset(session: CurrentSession, actor: CurrentActor, account: str) -> Response:
     """Send a mail to set a new password by."""
-    try:
-        await members.send_reset(session, actor, account)
-    except Conflict as error:
-        return await _refused(session, actor, account, error)
-    return _to(actor, account, "reset")
+    return await _act(session, actor, account, members.send_reset(session, actor, account), "reset")
 
 
 def role_options(actor: Actor) -> list[Option]:
@@ -144,7 +131,11 @@ def role_options(actor: Actor) -> list[Option]:
     return [Option(value=role, label=ROLES[role][0]) for role in reversed(allowed)]
 
 
-def _to(actor: Actor, account: str, done: str) -> Response:
+async def _act(session: CurrentSession, actor: Actor, account: str, work: Awaitable[object], done: str) -> Response:
+    try:
+        await work
+    except (Conflict, VersionConflict) as error:
+        return await _refused(session, actor, account, error)
     return RedirectResponse(f"/{actor.slug}/settings/members/{account}?done={done}", 303)
 
 
@@ -166,12 +157,10 @@ async def _list(
     roles = role_options(actor)
     offered = (await projects.list_projects(session, actor, page_size=MAX_OFFERED)).data if roles else []
     ticked = {each.id for each in offered if (f"project-{each.id}" in fields if fields else each.is_default)}
-    following = page.pagination.after
-    narrowed = {name: value for name, value in asked.items() if value}
     context = {
         "members": page.data,
         "query": typed(asked, "q", "role", "state"),
-        "next_href": None if following is None else f"?{urlencode(narrowed | {'after': following})}",
+        "next_href": next_href(asked, page.pagination.after),
         "form": typed(fields, "name", "email") | {"role": fields.get("role", Role.MEMBER), "projects": ticked},
         "options": {"roles": roles, "projects": offered},
         "role_names": {role: words[0] for role, words in ROLES.items()},

@@ -1,7 +1,6 @@
 """Settings: projects, and who belongs to them (O4)."""
 
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -15,6 +14,7 @@ from services.kit.errors import Conflict, Invalid, VersionConflict
 from services.kit.paging import After
 from services.kit.routing import AdminRoute, CurrentSession
 from services.web import choices
+from services.web.addresses import next_href
 from services.web.forms import Fields, faults, given, typed
 from services.web.render import Context, Flash, render_page
 from workflows.domain.policy import Action
@@ -135,11 +135,6 @@ def _to(actor: Actor, project: str, done: str) -> Response:
     return RedirectResponse(f"/{actor.slug}/settings/projects/{project}?done={done}", 303)
 
 
-def _next(position: str | None, q: str) -> str | None:
-    asked = {"q": q} if q else {}
-    return None if position is None else f"?{urlencode(asked | {'after': position})}"
-
-
 def _can(actor: Actor) -> dict[str, bool]:
     return {"administer": actor.may(Action.MANAGE_SETTINGS), "manage": actor.may(Action.MANAGE_PROJECTS)}
 
@@ -157,7 +152,7 @@ async def _list(
     context = {
         "projects": page.data,
         "query": {"q": q},
-        "next_href": _next(page.pagination.after, q),
+        "next_href": next_href({"q": q}, page.pagination.after),
         "form": _form(fields or {"self_join": "true"}),
         "options": choices.attribute_options(await lists.selectable(session)),
         "errors": errors,
@@ -187,7 +182,7 @@ async def _project(
         "used": await projects.is_used(session, found.id),
         "members": page.data,
         "query": {"q": q},
-        "next_href": _next(page.pagination.after, q),
+        "next_href": next_href({"q": q}, page.pagination.after),
         "form": (form or _present(found)) | {"person": person, "version": str(found.version)},
         "options": choices.attribute_options(await lists.selectable(session)),
         "errors": errors or {},

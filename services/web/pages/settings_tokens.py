@@ -1,7 +1,6 @@
 """Settings: API tokens, one's own and those of services (O3)."""
 
 from typing import Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
@@ -14,6 +13,7 @@ from services.kit.auth import Actor, CurrentActor
 from services.kit.errors import Invalid
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, TokenRoute
+from services.web.addresses import next_href
 from services.web.choices import Option
 from services.web.forms import Fields, faults, typed
 from services.web.render import Context, Flash, render_page
@@ -96,10 +96,9 @@ async def _page(
     flash: Flash | None = None,
 ) -> Response:
     page = await tokens.list_tokens(session, actor, after)
-    following = page.pagination.after
     context = _shared(actor) | {
         "tokens": page.data,
-        "next_href": None if following is None else f"?{urlencode({'after': following})}",
+        "next_href": next_href({}, page.pagination.after),
         "made": made,
         "lives": [Option(value=value, label=label) for value, label in _LIVES.items()],
         "form": form,

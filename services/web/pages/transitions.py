@@ -75,7 +75,8 @@ async def confirm(session: CurrentSession, actor: CurrentActor, services: AllSer
     category = _category(found, to)
     if category not in CONFIRMATIONS:
         return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
-    enforce((await services.lifecycle.decisions(session, actor, incident))[Action.CHANGE_STATUS], "incident")
+    decisions = await services.lifecycle.decisions(session, actor, [found.id])
+    enforce(decisions[found.id][Action.CHANGE_STATUS], "incident")
     return await _ask(session, actor, services, found, category, {}, {}, 200)
 
 
