@@ -56,6 +56,7 @@ UPDATES: Final = {
     "AssignCommander": "assign_commander",
     "Add": "add_participant",
     "Leave": "leave",
+    "AnswerEngagement": "answer_engagement",
     "RetryResource": "retry_resource",
     "AddNote": "add_note",
     "Absorb": "absorb",

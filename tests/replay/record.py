@@ -22,11 +22,12 @@ from tests.conftest import DATA, new_namespace
 from tests.support.workflows import Case, World, new_command, nothing, working_world
 from workflows.contracts import notify
 from workflows.contracts.incident import workflow_id
-from workflows.domain.attributes import AttributeChanges
+from workflows.domain.attributes import AttributeChanges, Choice
 from workflows.domain.commands import (
     Absorb,
     Add,
     AddNote,
+    AnswerEngagement,
     AssignCommander,
     ChangeStatus,
     Command,
@@ -34,11 +35,13 @@ from workflows.domain.commands import (
     Leave,
     RetryResource,
 )
-from workflows.domain.engagement import Match
+from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match, Roles, Waiting
 from workflows.domain.errors import Refused
 from workflows.domain.events import Departure, ResourceKind, ResourceState
 
 HISTORIES: Final = Path(__file__).parent / "histories"
+FIRST_RELEASE: Final = HISTORIES / "first-release"
+"""What the first release recorded, by its own code: never again."""
 
 Story = Callable[[World], Awaitable[list[str]]]
 """Lives through something; answers the ids of the workflows whose histories are kept."""
@@ -129,6 +132,43 @@ async def engagement_came_late(world: World) -> list[str]:
     return await close(case)
 
 
+async def a_storm_was_held(world: World) -> list[str]:
+    case = world.case("A leak")
+    case.limit, case.people_a_page = 3, 2
+    for number in range(5):
+        case.engages(f"p{number}", "leak")
+    await case.opened(history_limit=110)
+    await case.until(lambda: len(case.state.asked()) == 5)
+    for number in range(8):
+        await case.give(retitle(f"A leak {number}"))
+    await case.give(AnswerEngagement(command_id=new_command(), actor="rita", bring_in=("p1", "p3")))
+    await case.until(lambda: len(case.delivered) == 6)
+    return await close(case)
+
+
+async def the_commander_was_on_call(world: World) -> list[str]:
+    case = world.case()
+    policy = Evidence(kind=EvidenceKind.ROLE, text="role policy")
+    ledger, web = (Choice(id=name.lower(), name=name) for name in ("Ledger", "Web"))
+    case.roles = Roles(waiting=(Waiting(service=ledger, evidence=(policy,), role=COMMANDER),))
+    case.waiting = [Waiting(service=web, evidence=())]
+    case.on_call = {"ledger:commander:policy": (Match(individual="ana", evidence=(policy,)),), "web:responder:match": ()}
+
+    async def no_policies(_: Any) -> None:
+        if not case.state.opened:
+            raise ConnectionError("engagement is away")
+
+    async def no_web(request: Any) -> None:
+        if request.waiting.service == web:
+            raise ApplicationError("there is no such service", type="NotThere", non_retryable=True)
+
+    case.on_roles, case.on_on_call = no_policies, no_web
+    await case.opened()
+    await case.until(lambda: case.state.commander == "ana" and not case.state.waiting)
+    await case.until(lambda: len(case.delivered) == 4)
+    return await close(case)
+
+
 async def a_resource_failed(world: World) -> list[str]:
     case = world.case()
 
@@ -183,6 +223,8 @@ STORIES: Final[tuple[Story, ...]] = (
     rolled_over,
     closed_and_reopened,
     engagement_came_late,
+    a_storm_was_held,
+    the_commander_was_on_call,
     a_resource_failed,
     merged,
     a_crowd_was_told,

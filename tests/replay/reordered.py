@@ -1,12 +1,11 @@
-"""The incident's workflow with one mistake: it looks for people before it makes the resources. Replay has to notice."""
-
-from collections.abc import Awaitable, Callable
+"""The incident's workflow with one mistake: it makes the resources only once the incident is open. Replay has to notice."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows.contracts import incident as contract
     from workflows.contracts.incident import IncidentInput
+    from workflows.definitions.engaging import Effect
     from workflows.definitions.incident import IncidentWorkflow
 
 
@@ -20,8 +19,8 @@ class ReorderedWorkflow(IncidentWorkflow):
     async def run(self, start: IncidentInput) -> None:
         await super().run(start)
 
-    def _due(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def _due(self) -> dict[str, Effect]:
         due = super()._due()
-        if "evaluate" in self.running:
+        if "open" in self.running:
             return {}
-        return {"evaluate": due["evaluate"]} if "evaluate" in due else due
+        return {"open": due["open"]} if "open" in due else due

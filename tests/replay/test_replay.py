@@ -13,7 +13,7 @@ from temporalio.workflow import NondeterminismError
 from services.kit.temporal import RUNNER
 from services.kit.temporal_server import EmbeddedTemporal
 from tests.conftest import new_namespace
-from tests.replay.record import HISTORIES, STORIES, a_resource_failed
+from tests.replay.record import FIRST_RELEASE, HISTORIES, STORIES, a_resource_failed
 from tests.replay.reordered import ReorderedWorkflow
 from tests.support.workflows import forgetful_world
 from workflows.definitions.guard import GuardInterceptor
@@ -22,6 +22,7 @@ from workflows.definitions.notification import NotificationWorkflow
 from workflows.gateway import UPDATES
 
 CORPUS = sorted(HISTORIES.glob("*.json"))
+RELEASED = sorted(FIRST_RELEASE.glob("*.json"))
 
 
 def replayer(*workflows: type) -> Replayer:
@@ -37,7 +38,7 @@ def history(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(path.stem, path.read_text())
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*CORPUS, *RELEASED], ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_what_was_recorded_replays(path: Path) -> None:
     await replayer(IncidentWorkflow, NotificationWorkflow).replay_workflow(history(path))
 

@@ -24,6 +24,8 @@ _ARGUMENTS: Final = (
     "--disable-sync",
 )
 _AXE: Final = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+_STILL = """Promise.allSettled(document.getAnimations()
+  .filter(each => each.effect?.getComputedTiming().endTime !== Infinity).map(each => each.finished))"""
 _RUN_AXE: Final = """async () => {
   const found = await axe.run(document, { iframes: false });
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.failureSummary + node.html).join("; ")}`);
@@ -63,7 +65,8 @@ class Tab:
         await self.check()
 
     async def check(self) -> None:
-        """Have axe look at the page as it is now."""
+        """Have axe look at the page as it is now, once its colours have stopped changing."""
+        await self.page.evaluate(_STILL)
         await self.page.evaluate(_AXE.read_text())
         found = await self.page.evaluate(_RUN_AXE)
         self.faults += [f"axe at {self.page.url}: {fault}" for fault in found]

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ import httpx
 import uvicorn
 
 from services.app import Muster, assemble, create_app
+from services.engagement.oncall.provider import OnCallProvider
+from services.engagement.targets import PROVIDERS
 from services.kit.database import Database
 from services.kit.settings import Settings
 from services.kit.temporal import Target
@@ -101,9 +103,15 @@ class RunningMuster:
 
 
 @asynccontextmanager
-async def running_muster(database: Database, target: Target, settings: Settings, port: int = 0) -> AsyncIterator[RunningMuster]:
+async def running_muster(
+    database: Database,
+    target: Target,
+    settings: Settings,
+    port: int = 0,
+    providers: Mapping[str, OnCallProvider] = PROVIDERS,
+) -> AsyncIterator[RunningMuster]:
     """Serve every service on a port of this machine (0: any free one), with workers, until the block ends."""
-    muster = await assemble(settings, database, target)
+    muster = await assemble(settings, database, target, providers)
     app = create_app(muster)
     config = uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -23,8 +23,8 @@ from workflows.definitions.incident import IncidentWorkflow
 from workflows.definitions.notification import NotificationWorkflow
 from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.commands import Command
-from workflows.domain.engagement import Term, match
-from workflows.domain.events import Draft, Event, Reported, Resource, ResourceKind, ResourceState
+from workflows.domain.engagement import Match, Roles, Term, Waiting, match
+from workflows.domain.events import Draft, EngagementHeld, Event, Reported, Resource, ResourceKind, ResourceState
 from workflows.domain.incident import IncidentState, fold
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE
 from workflows.gateway import IncidentGateway
@@ -32,6 +32,8 @@ from workflows.gateway import IncidentGateway
 PATIENCE = 30.0
 """Seconds a test waits for something that takes a moment."""
 CHANNELS = ("email", "chat")
+QUESTION = "question "
+"""What deliveries of questions begin with."""
 
 Hook = Callable[[Any], Awaitable[None]]
 """Called with an activity's request before it does its work; what it raises is the activity's failure."""
@@ -68,16 +70,25 @@ class Case:
     events: list[Event]
     terms: list[Term] = field(default_factory=list)
     people_a_page: int = 1_000
+    limit: int = 50
+    waiting: list[Waiting] = field(default_factory=list)
+    on_call: dict[str, tuple[Match, ...]] = field(default_factory=dict)
+    roles: Roles = field(default_factory=Roles)
     evaluations: list[engagement.EvaluationRequest] = field(default_factory=list)
     resources: list[ResourceKind] = field(default_factory=list)
     notices: list[notify.NoticeInput] = field(default_factory=list)
     ledger: dict[str, str] = field(default_factory=dict)
     delivered: Counter[str] = field(default_factory=Counter)
+    questions: Counter[str] = field(default_factory=Counter)
+    asked_on_call: Counter[str] = field(default_factory=Counter)
     merges: list[lifecycle.MergeRequest] = field(default_factory=list)
     on_append: Hook = nothing
     after_append: Hook = nothing
     on_resource: Hook = nothing
     on_evaluate: Hook = nothing
+    on_roles: Hook = nothing
+    on_on_call: Hook = nothing
+    on_recall: Hook = nothing
     on_deliver: Hook = nothing
 
     @property
@@ -212,17 +223,42 @@ class Doubles:
         case = self._cases[request.organization]
         case.evaluations.append(request)
         await case.on_evaluate(request)
-        known = case.state.participants
+        known = case.state.participants.keys() | case.state.held.keys()
         found = [person for person in match(request.attributes, case.terms) if person.individual not in known]
         found = [person for person in found if person.individual > (request.after or "")]
         page = found[: case.people_a_page]
-        return engagement.Evaluation(matches=tuple(page), after=page[-1].individual if len(page) < len(found) else None)
+        after = page[-1].individual if len(page) < len(found) else None
+        return engagement.Evaluation(
+            matches=tuple(page), after=after, further=len(found) - len(page), waiting=tuple(case.waiting), limit=case.limit
+        )
+
+    @activity.defn(name="engagement.choose_roles")
+    async def choose_roles(self, request: engagement.RolesRequest) -> Roles:
+        case = self._cases[request.organization]
+        await case.on_roles(request)
+        return case.roles
+
+    @activity.defn(name="engagement.resolve_on_call")
+    async def resolve_on_call(self, request: engagement.OnCallRequest) -> engagement.OnCall:
+        case = self._cases[request.organization]
+        case.asked_on_call[request.waiting.key] += 1
+        await case.on_on_call(request)
+        return engagement.OnCall(matches=case.on_call[request.waiting.key])
+
+    @activity.defn(name="engagement.recall")
+    async def recall(self, request: engagement.RecallRequest) -> engagement.Recalled:
+        case = self._cases[request.organization]
+        await case.on_recall(request)
+        held = case.events[request.seq - 1].body
+        assert isinstance(held, EngagementHeld)
+        return engagement.Recalled(matches=held.people)
 
     @activity.defn(name="notify.plan")
     async def plan(self, notice: notify.NoticeInput) -> notify.Planned:
         case = self._cases[notice.organization]
         case.notices.append(notice)
-        intents = [f"{person}/{channel}" for person in notice.recipients for channel in CHANNELS]
+        asked = f"{QUESTION}{notice.cause}/" if notice.kind is notify.NoticeKind.QUESTION else ""
+        intents = [f"{asked}{person}/{channel}" for person in notice.recipients for channel in CHANNELS]
         case.ledger = dict.fromkeys(intents, "pending") | case.ledger
         return notify.Planned(deliveries=tuple(intent for intent in intents if case.ledger[intent] == "pending"))
 
@@ -231,25 +267,25 @@ class Doubles:
         case = self._cases[request.organization]
         if case.ledger.get(request.delivery) != "sent":
             await case.on_deliver(request)
-            case.delivered[request.delivery] += 1
+            (case.questions if request.delivery.startswith(QUESTION) else case.delivered)[request.delivery] += 1
             case.ledger[request.delivery] = "sent"
         return notify.DeliveryOutcome(state="sent")
 
-    def queues(self) -> dict[str, tuple[list[type], list[Callable[..., Any]]]]:
+    def queues(self, incidents: type[IncidentWorkflow]) -> dict[str, tuple[list[type], list[Callable[..., Any]]]]:
         """What the worker of each queue offers: workflows and activities."""
         return {
-            queues.LIFECYCLE: ([IncidentWorkflow], [self.append_events, self.open_resource, self.hand_over_merged]),
-            queues.ENGAGEMENT: ([], [self.evaluate]),
+            queues.LIFECYCLE: ([incidents], [self.append_events, self.open_resource, self.hand_over_merged]),
+            queues.ENGAGEMENT: ([], [self.evaluate, self.choose_roles, self.resolve_on_call, self.recall]),
             queues.NOTIFY: ([NotificationWorkflow], [self.plan, self.deliver]),
         }
 
 
 @asynccontextmanager
-async def working_world(target: Target) -> AsyncIterator[World]:
-    """Workers as in production, but for what their activities touch."""
+async def working_world(target: Target, incidents: type[IncidentWorkflow] = IncidentWorkflow) -> AsyncIterator[World]:
+    """Workers as in production, but for what their activities touch; and, if need be, the workflow of another release."""
     world = await _world(target)
     async with AsyncExitStack() as workers:
-        for queue, (workflows, activities) in Doubles(world.cases).queues().items():
+        for queue, (workflows, activities) in Doubles(world.cases).queues(incidents).items():
             await workers.enter_async_context(working(world.client, queue, workflows, activities))
         yield world
 
@@ -259,7 +295,7 @@ async def forgetful_world(target: Target) -> AsyncIterator[World]:
     """Workers that keep no workflow in memory: every task replays the whole history before it goes on."""
     world = await _world(target)
     async with AsyncExitStack() as workers:
-        for queue, (workflows, activities) in Doubles(world.cases).queues().items():
+        for queue, (workflows, activities) in Doubles(world.cases).queues(IncidentWorkflow).items():
             worker = Worker(
                 world.client,
                 task_queue=queue,

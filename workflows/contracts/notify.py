@@ -1,5 +1,6 @@
 """The activities of the notify service, and how its workflow is started."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -12,9 +13,10 @@ WORKFLOW: Final = "Notification"
 
 
 class NoticeKind(StrEnum):
-    """What a notice is about. All but the welcome are letters: mail that belongs to no incident."""
+    """What a notice is about. Invitation and password reset are letters: mail that belongs to no incident."""
 
     WELCOME = "welcome"
+    QUESTION = "question"
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105  (a kind of notice)
 
@@ -23,9 +25,9 @@ class NoticeInput(Value):
     """One notice: one kind and cause with all its recipients (individuals' ids).
 
     ``incident`` is None for a letter. ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a
-    welcome's cause is constant. ``deliveries`` are intents that were written already (a letter's, a retry, or what is left after
-    continuing as new); ``late`` are those that a few tries could not make, and that wait for their provider; ``retry`` also tries
-    those that have failed for good.
+    welcome's cause is constant; for a question see ``question_cause``. ``deliveries`` are intents that were written already (a
+    letter's, a retry, or what is left after continuing as new); ``late`` are those that a few tries could not make, and that wait
+    for their provider; ``retry`` also tries those that have failed for good.
     """
 
     organization: str
@@ -61,6 +63,11 @@ class DeliveryOutcome(Value):
 def workflow_id(notice: NoticeInput, wave: str) -> str:
     """The id of the workflow for one wave of a notice: a letter's begins with its organization, any other's with its incident."""
     return f"notice:{notice.incident or notice.organization}:{notice.kind}:{wave}"
+
+
+def question_cause(until: datetime) -> str:
+    """What causes a question to the commander: a crowd that is held until then, however many events and evaluations hold it."""
+    return f"held until {until.isoformat()}"
 
 
 @activity.defn(name="notify.plan")

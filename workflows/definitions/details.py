@@ -23,6 +23,8 @@ def details(state: IncidentState) -> str:
         f"- Commander: {state.commander or 'none yet'}",
         f"- People: {present} present, {len(state.participants) - present} gone",
         *(f"- {kind.value.capitalize()}: {resource.state.value.replace('_', ' ')}" for kind, resource in state.resources.items()),
+        *dict.fromkeys(f"- On call for {each.service.name} ({each.role}): not known yet" for each in state.asking),
+        *([f"- Held back until {state.held_until:%H:%M} UTC: {len(state.asked())} people"] if state.held_until else []),
         f"- Events in the log: {state.seq}",
     ]
     return "\n".join(lines)

@@ -2,31 +2,25 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.contracts import engagement, lifecycle, notify, queues
     from workflows.contracts import incident as contract
+    from workflows.contracts import lifecycle, notify, queues
     from workflows.contracts.incident import Answer, IncidentInput
+    from workflows.definitions.engaging import FIRST_LOOK, FIRST_TRY, PATIENT, TRY, Effect, Engaging
+    from workflows.definitions.first_release import RIGHT_PEOPLE, FirstEngaging
     from workflows.definitions.mailbox import Mailbox
     from workflows.domain import commands as ask
     from workflows.domain.events import Resource, ResourceKind, ResourceState
     from workflows.domain.incident import IncidentState
     from workflows.domain.lifecycle import Category
 
-_TRY: Final = timedelta(seconds=15)
-"""How long one try of an activity may take: also how long a worker that died is waited for."""
-_PATIENT: Final = RetryPolicy(maximum_interval=timedelta(minutes=1))
-_FIRST_LOOK: Final = timedelta(seconds=10)
-"""For how long the rest of the opening waits for one thing; what takes longer, or fails, delays only itself."""
-_FIRST_TRY: Final = timedelta(seconds=4)
-"""How long each try within the first look may take: one that is lost with its worker leaves time for another."""
 _LAST_LOOK: Final = timedelta(minutes=2)
 _PARK: Final = timedelta(minutes=1)
 _REOPENING: Final = timedelta(minutes=1)
@@ -39,11 +33,12 @@ class IncidentWorkflow:
     @workflow.init
     def __init__(self, start: IncidentInput) -> None:
         self.mailbox = Mailbox(start.state)
-        self.evaluated_seq = start.evaluated_seq
+        engaging = Engaging if workflow.patched(RIGHT_PEOPLE) else FirstEngaging
+        self.engaging = engaging(self.mailbox, start.evaluated_seq)
         self.welcomed_seq = start.welcomed_seq
+        self.asked = start.asked
         self.history_limit = start.history_limit
-        self.evaluation_is_late = False
-        self.handing_over = False
+        self.handing_over = 0
         self.running: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
@@ -55,8 +50,9 @@ class IncidentWorkflow:
         while not self.state.over:
             await self._respond()
             await self._close()
-            # Reopened: who was left out because the incident had ended is welcomed after all.
+            # Reopened: who was left out because the incident had ended is welcomed after all, or asked about again.
             self.welcomed_seq = 0
+            self.engaging.look_again()
 
     # ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -88,15 +84,16 @@ class IncidentWorkflow:
                 lifecycle.hand_over_merged,
                 lifecycle.MergeRequest(organization=self.state.organization, incident=self.state.id, into=self.state.merged_into),
                 task_queue=queues.LIFECYCLE,
-                start_to_close_timeout=_TRY,
-                retry_policy=_PATIENT,
+                start_to_close_timeout=TRY,
+                retry_policy=PATIENT,
                 summary="bring the people into the other incident",
             )
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     def _must_roll(self) -> bool:
         info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > self.history_limit
+        is_long = info.is_continue_as_new_suggested() or info.get_current_history_length() > self.history_limit
+        return is_long or self.engaging.is_outdated
 
     async def _roll(self) -> None:
         """Continue as new behind a gate. Effects may be stopped anywhere: the new run finds them due again in the state."""
@@ -109,34 +106,39 @@ class IncidentWorkflow:
         workflow.continue_as_new(
             IncidentInput(
                 state=self.state,
-                evaluated_seq=self.evaluated_seq,
+                evaluated_seq=self.engaging.evaluated_seq,
                 welcomed_seq=self.welcomed_seq,
+                asked=self.asked,
                 history_limit=self.history_limit,
             )
         )
 
     # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _due(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def _due(self) -> dict[str, Effect]:
         """What the state calls for and nobody is doing yet, by name."""
-        if self.state.commander is None or self.state.status.category is Category.REPORTED:
-            return {} if "open" in self.running else {"open": self._open}
-        due: dict[str, Callable[[], Awaitable[None]]] = {
+        due: dict[str, Effect] = {
             f"resource:{kind}": lambda kind=kind: self._make(kind)  # type: ignore[misc]
             for kind in self.state.unsettled()
         }
-        looked = self.evaluated_seq >= self.state.attributes_seq
-        if not looked:
-            due["evaluate"] = self._evaluate
-        # A welcome carries the links and goes out in one wave, so it waits for both; but not for a service that is down.
-        if not self.state.awaited() and (looked or self.evaluation_is_late):
-            if self._unwelcomed():
-                due["welcome"] = self._welcome
-            elif not self.state.opened and not self.state.unsettled():
-                due["complete"] = self._complete
+        if self.state.commander is None or self.state.status.category is Category.REPORTED:
+            due = ({} if self.engaging.is_first_release else due) | {"open": self._open}
+        else:
+            due |= self.engaging.due() | self._due_to_people()
         return {name: effect for name, effect in due.items() if name not in self.running}
 
-    async def _carry_out(self, name: str, effect: Callable[[], Awaitable[None]]) -> None:
+    def _due_to_people(self) -> dict[str, Effect]:
+        return self._due_to_participants() | ({} if self._question() in {None, self.asked} else {"ask": self._ask})
+
+    def _due_to_participants(self) -> dict[str, Effect]:
+        # A welcome carries the links and goes out in one wave, so it waits for both; but not for a service that is down.
+        if self.state.awaited() or self.engaging.is_first_look:
+            return {}
+        if self._unwelcomed():
+            return {"welcome": self._welcome}
+        return {"complete": self._complete} if not self.state.opened and not self.state.unsettled() else {}
+
+    async def _carry_out(self, name: str, effect: Effect) -> None:
         """Run one effect; one that fails beyond its retries, or by a bug, waits and is due again, and delays only itself."""
         try:
             await effect()
@@ -150,7 +152,7 @@ class IncidentWorkflow:
 
     async def _stop_effects(self) -> None:
         # To cancel the start of a child is to cancel the child: its people would never be welcomed.
-        await workflow.wait_condition(lambda: not self.handing_over)
+        await workflow.wait_condition(lambda: self.handing_over == 0)
         while self.running:
             tasks = list(self.running.values())
             for task in tasks:
@@ -158,12 +160,13 @@ class IncidentWorkflow:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _open(self) -> None:
-        await self.mailbox.apply(ask.Open(command_id=f"open:{self.state.id}"))
+        roles = await self.engaging.roles_for_opening()
+        await self.mailbox.apply(ask.Open(command_id=f"open:{self.state.id}", roles=roles))
 
     async def _make(self, kind: ResourceKind) -> None:
         """Make one resource. After a first failure nobody waits for it; after two minutes it has failed, until retried."""
         seq = self.state.seq
-        for patience, otherwise in ((_FIRST_LOOK, ResourceState.PENDING), (_LAST_LOOK, ResourceState.FAILED)):
+        for patience, otherwise in ((FIRST_LOOK, ResourceState.PENDING), (_LAST_LOOK, ResourceState.FAILED)):
             resource = await self._try(kind, patience, otherwise)
             command_id = f"resource:{kind}:{seq}:{resource.state}"
             await self.mailbox.apply(ask.SetResource(command_id=command_id, resource=resource))
@@ -176,7 +179,7 @@ class IncidentWorkflow:
                 lifecycle.open_resource,
                 lifecycle.ResourceRequest(organization=self.state.organization, incident=self.state.id, kind=kind),
                 task_queue=queues.LIFECYCLE,
-                start_to_close_timeout=_FIRST_TRY if patience == _FIRST_LOOK else _TRY,
+                start_to_close_timeout=FIRST_TRY if patience == FIRST_LOOK else TRY,
                 schedule_to_close_timeout=patience,
                 summary=kind.value,
             )
@@ -186,83 +189,55 @@ class IncidentWorkflow:
             cause = error.cause if isinstance(error.cause, FailureError) else error
             return Resource(kind=kind, state=otherwise, reason=cause.message)
 
-    async def _evaluate(self) -> None:
-        """Find whom the present attributes engage, and add them (E4). Changes that come meanwhile lead to one more look."""
-        seq, page = self.state.attributes_seq, 0
-        request = engagement.EvaluationRequest(
-            organization=self.state.organization,
-            incident=self.state.id,
-            attributes=self.state.attributes,
-            attributes_seq=seq,
-            visibility=self.state.visibility,
-        )
-        while True:
-            found = await self._look_patiently(request)
-            if request.visibility is not self.state.visibility:
-                # It may have been restricted meanwhile: what was found does not hold.
-                request = request.model_copy(update={"visibility": self.state.visibility})
-                continue
-            await self.mailbox.apply(ask.Engage(command_id=f"engage:{seq}:{page}", matches=found.matches))
-            if found.after is None:
-                break
-            page += 1
-            request = request.model_copy(update={"after": found.after, "found": request.found + len(found.matches)})
-        self.evaluation_is_late = False
-        self.evaluated_seq = seq
-
-    async def _look_patiently(self, request: engagement.EvaluationRequest) -> engagement.Evaluation:
-        try:
-            return await self._look(request, _FIRST_LOOK)
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            self.evaluation_is_late = True
-            return await self._look(request, None)
-
-    async def _look(self, request: engagement.EvaluationRequest, patience: timedelta | None) -> engagement.Evaluation:
-        return await workflow.execute_activity(
-            engagement.evaluate,
-            request,
-            task_queue=queues.ENGAGEMENT,
-            start_to_close_timeout=_FIRST_TRY if patience == _FIRST_LOOK else _TRY,
-            schedule_to_close_timeout=patience,
-            retry_policy=_PATIENT,
-            summary=f"attributes as of event {request.attributes_seq}",
-        )
-
     def _unwelcomed(self) -> list[str]:
         people = self.state.participants.values()
         return [p.individual for p in people if p.engaged_seq > self.welcomed_seq and p.departed is None]
 
     async def _welcome(self) -> None:
         """Hand everyone who is new to one notification workflow; it goes on by itself, however long a provider is away."""
-        wave = max(self.state.participants[individual].engaged_seq for individual in self._unwelcomed())
+        new = self._unwelcomed()
+        wave = max(self.state.participants[individual].engaged_seq for individual in new)
+        summary = f"Welcome {len(new)} to INC-{self.state.reference}"
+        await self._hand_over(notify.NoticeKind.WELCOME, "engaged", new, str(wave), summary)
+        self.welcomed_seq = wave
+
+    def _question(self) -> str | None:
+        """The question that the commander has to be asked, with whom it is put to: a new commander is asked as well."""
+        until, commander = self.engaging.question, self.state.commander
+        return None if until is None or commander is None else f"{notify.question_cause(until)}:{commander}"
+
+    async def _ask(self) -> None:
+        """Ask the commander who of a crowd comes in: once, however many evaluations add to it (E7)."""
+        question, until, commander = self._question(), self.engaging.question, self.state.commander
+        if question is None or until is None or commander is None:
+            return
+        summary = f"Ask the commander of INC-{self.state.reference} who comes in"
+        await self._hand_over(notify.NoticeKind.QUESTION, notify.question_cause(until), [commander], question, summary)
+        self.asked = question
+
+    async def _hand_over(self, kind: notify.NoticeKind, cause: str, recipients: list[str], wave: str, summary: str) -> None:
         notice = notify.NoticeInput(
             organization=self.state.organization,
             incident=self.state.id,
-            kind=notify.NoticeKind.WELCOME,
-            cause="engaged",
-            recipients=tuple(self._unwelcomed()),
+            kind=kind,
+            cause=cause,
+            recipients=tuple(recipients),
         )
-        self.handing_over = True
+        self.handing_over += 1
         try:
-            await self._start(notice, wave)
+            # The same wave may be under way still; one that ended is made again after a reopening, for those it had to leave out.
+            with contextlib.suppress(WorkflowAlreadyStartedError):
+                await workflow.start_child_workflow(
+                    notify.WORKFLOW,
+                    notice,
+                    id=notify.workflow_id(notice, wave),
+                    task_queue=queues.NOTIFY,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    static_summary=summary,
+                )
         finally:
-            self.handing_over = False
-        self.welcomed_seq = wave
-
-    async def _start(self, notice: notify.NoticeInput, wave: int) -> None:
-        # The same wave may be under way still; one that ended is made again after a reopening, for those it had to leave out.
-        with contextlib.suppress(WorkflowAlreadyStartedError):
-            await workflow.start_child_workflow(
-                notify.WORKFLOW,
-                notice,
-                id=notify.workflow_id(notice, str(wave)),
-                task_queue=queues.NOTIFY,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                static_summary=f"Welcome {len(notice.recipients)} to INC-{self.state.reference}",
-            )
+            self.handing_over -= 1
 
     async def _complete(self) -> None:
         await self.mailbox.apply(ask.Complete(command_id=f"complete:{self.state.id}"))
@@ -317,6 +292,15 @@ class IncidentWorkflow:
 
     @leave.validator
     def _check_leave(self, command: ask.Leave) -> None:
+        self.mailbox.check(command)
+
+    @workflow.update(name="answer_engagement", description="Say who comes in of a crowd that is held")
+    async def answer_engagement(self, command: ask.AnswerEngagement) -> Answer:
+        """All, some or nobody; who does not is left out by every match."""
+        return await self.mailbox.apply(command)
+
+    @answer_engagement.validator
+    def _check_answer_engagement(self, command: ask.AnswerEngagement) -> None:
         self.mailbox.check(command)
 
     @workflow.update(name="retry_resource", description="Try again to make a resource that failed")

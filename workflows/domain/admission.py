@@ -4,6 +4,8 @@ The desk asks before it passes a command on; the workflow asks again, since a pe
 restricted, in between.
 """
 
+from typing import Final
+
 from workflows.domain import commands as ask
 from workflows.domain.errors import Refused
 from workflows.domain.incident import IncidentState
@@ -13,7 +15,7 @@ from workflows.domain.policy import Action, Authority, IncidentObject, Subject, 
 def tie(state: IncidentState, individual: str) -> Tie:
     """What someone has to do with an incident. A reporter who left or was removed has nothing to do with it any more."""
     if state.present(individual):
-        return Tie.PARTICIPANT
+        return Tie.COMMANDER if individual == state.commander else Tie.PARTICIPANT
     return Tie.REPORTER if individual == state.reporter and individual not in state.participants else Tie.NONE
 
 
@@ -42,25 +44,30 @@ def admit(command: ask.Command, state: IncidentState) -> None:
         raise Refused(decision.code, decision.reason)
 
 
+_ALWAYS: Final[dict[type[ask.Command], Action]] = {
+    ask.ChangeStatus: Action.CHANGE_STATUS,
+    ask.AssignCommander: Action.ASSIGN_COMMANDER,
+    ask.Absorb: Action.ADD_PARTICIPANT,
+    ask.AnswerEngagement: Action.ANSWER_ENGAGEMENT,
+    ask.RetryResource: Action.RETRY,
+    ask.AddNote: Action.POST,
+}
+"""Commands that are the same to the policy, whatever they hold."""
+
+
 def action_of(command: ask.Command) -> Action:
-    """What a command is to the policy."""
+    """What a command is to the policy.
+
+    Raises:
+        KeyError: only Muster itself gives such a command.
+    """
     match command:
         case ask.Edit():
             return Action.EDIT if command.visibility is None else Action.CHANGE_VISIBILITY
-        case ask.ChangeStatus():
-            return Action.CHANGE_STATUS
-        case ask.AssignCommander():
-            return Action.ASSIGN_COMMANDER
         case ask.Add():
             # Who adds herself by hand joins: self-join switched off is off by every way.
             return Action.JOIN if command.match.individual == command.actor else Action.ADD_PARTICIPANT
-        case ask.Absorb():
-            return Action.ADD_PARTICIPANT
         case ask.Leave():
             return Action.LEAVE if command.individual == command.actor else Action.REMOVE_PARTICIPANT
-        case ask.RetryResource():
-            return Action.RETRY
-        case ask.AddNote():
-            return Action.POST
         case _:
-            raise NotImplementedError(type(command).__name__)
+            return _ALWAYS[type(command)]

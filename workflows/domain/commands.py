@@ -1,7 +1,10 @@
 """Everything that can be asked of an incident. ``command_id`` makes asking twice the same as asking once."""
 
-from workflows.domain.attributes import AttributeChanges
-from workflows.domain.engagement import Match
+from datetime import datetime
+from typing import Literal
+
+from workflows.domain.attributes import AttributeChanges, Choice
+from workflows.domain.engagement import Match, Roles, Waiting
 from workflows.domain.events import Departure, Reported, Resource, ResourceKind, Visibility
 from workflows.domain.model import Value
 from workflows.domain.policy import Authority
@@ -25,7 +28,12 @@ class Report(Command):
 
 
 class Open(Command):
-    """Muster's first act: the reporter and the commander are participants, and the incident is active (E9)."""
+    """Muster's first act: the reporter and the commander are participants, and the incident is active (E9).
+
+    ``roles`` are whom the role policies choose, None when they could not be asked in time.
+    """
+
+    roles: Roles | None = Roles()
 
 
 class Edit(Command):
@@ -54,15 +62,71 @@ class ChangeStatus(Command):
 
 
 class AssignCommander(Command):
-    """Make a participant the commander."""
+    """Make a participant the commander; ``note`` is what they should know."""
 
     individual: str
+    note: str | None = None
+
+
+class AssignRoles(Command):
+    """Do what the role policies say, that could not be asked at the opening."""
+
+    roles: Roles
 
 
 class Engage(Command):
-    """Add the people whom an evaluation found: adds only, and leaves those alone who went (E4, E5)."""
+    """Add the people whom an evaluation found: adds only, and leaves those alone who went (E4, E5).
+
+    ``found_for`` is the visibility they were found for; None is whatever it is.
+    """
 
     matches: tuple[Match, ...]
+    found_for: Visibility | None = None
+
+
+class Hold(Command):
+    """Ask before these people are added, since they are more than ``limit``. While one question is open, its deadline stays."""
+
+    matches: tuple[Match, ...]
+    found_for: Visibility | None = None
+    limit: int
+    until: datetime
+
+
+class AnswerEngagement(Command):
+    """Say who comes in of those who are held; Muster itself, without an actor, does when nobody has.
+
+    ``expected_seq`` is the latest event of the question that is answered; None is whatever it is.
+    """
+
+    bring_in: Literal["all", "none"] | tuple[str, ...]
+    expected_seq: int | None = None
+
+
+class BringIn(Command):
+    """Add people who were held, as was answered."""
+
+    matches: tuple[Match, ...]
+
+
+class AwaitOnCall(Command):
+    """On-call services an evaluation needs, and that could not say who is on call."""
+
+    waiting: tuple[Waiting, ...]
+    found_for: Visibility | None = None
+
+
+class ResolveOnCall(Command):
+    """Who is on call, according to a service that was waited for; ``reason``: why it is not asked again.
+
+    ``by_policy``: the role policies answer that waited for it, not the service itself.
+    """
+
+    service: Choice
+    role: str
+    by_policy: bool
+    matches: tuple[Match, ...] = ()
+    reason: str | None = None
 
 
 class Add(Command):

@@ -6,7 +6,7 @@ from workflows.domain import commands as ask
 from workflows.domain import events as did
 from workflows.domain.admission import admit
 from workflows.domain.attributes import AttributeChanges
-from workflows.domain.engagement import Evidence, EvidenceKind, Match
+from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match, Roles, Waiting, merged, taken_on
 from workflows.domain.errors import Refused
 from workflows.domain.incident import IncidentState
 from workflows.domain.lifecycle import Category, check_transition
@@ -42,24 +42,77 @@ def _(command: ask.Open, state: IncidentState) -> list[did.Body]:
     reported = state.status.category is Category.REPORTED
     if state.over or (state.commander is not None and not reported):
         return []
-    # Someone may have asked for something before Muster came to it.
-    commander = state.commander or state.requested_commander or state.reporter
-    reporter = Evidence(kind=EvidenceKind.ROLE, text="reporter of the incident")
-    if commander == state.reporter:
-        people = [Match(individual=commander, evidence=(reporter,), roles=("reporter", "commander"))]
-    else:
-        named = Evidence(kind=EvidenceKind.ROLE, text="commander named in the report")
-        people = [
-            Match(individual=state.reporter, evidence=(reporter,), roles=("reporter",)),
-            Match(individual=commander, evidence=(named,), roles=("commander",)),
-        ]
-    new = tuple(person for person in people if not state.present(person.individual))
-    events: list[did.Body] = [did.ParticipantsEngaged(people=new)] if new else []
+    roles = command.roles or Roles()
+    # Someone may have asked for something before Muster came to it. Whom the reporter names wins over the policies.
+    named = state.commander or state.requested_commander
+    chosen = roles.commander if named is None else None
+    commander = named or (chosen.individual if chosen else state.reporter)
+    settled = named is not None or chosen is not None
+    waiting = tuple(each for each in roles.waiting if not (settled and each.role == COMMANDER))
+    stand_in = not settled and (command.roles is None or any(each.role == COMMANDER for each in waiting))
+    reporter = Match(individual=state.reporter, evidence=(_role("reporter of the incident"),), roles=("reporter",))
+    leads = chosen or Match(
+        individual=commander,
+        evidence=() if named is None else (_role("commander named in the report"),),
+        roles=(COMMANDER,),
+    )
+    events = _take_part(state, merged([reporter, leads, *_allowed_in(state, roles.others)]))
     if state.commander is None:
-        events.append(did.CommanderChanged(before=None, after=commander))
+        events.append(did.CommanderChanged(before=None, after=commander, note=_reason(chosen), stand_in=stand_in))
     if reported:
         events.append(did.StatusChanged(before=state.status_id, after=state.lifecycle.first(Category.ACTIVE).id))
+    if waiting:
+        events.append(did.OnCallAwaited(waiting=waiting))
+    if command.roles is None:
+        events.append(did.RolesAwaited())
     return events
+
+
+def _role(reason: str) -> Evidence:
+    return Evidence(kind=EvidenceKind.ROLE, text=reason)
+
+
+def _reason(chosen: Match | None) -> str | None:
+    return chosen.evidence[0].text if chosen and chosen.evidence else None
+
+
+def _take_part(state: IncidentState, people: tuple[Match, ...], *, again: bool = False) -> list[did.Body]:
+    """These people are in, with their roles; who is in already takes on those that are new.
+
+    ``again``: why is kept of those that are not new, too.
+    """
+    new = tuple(person for person in people if not state.present(person.individual))
+    besides = tuple(
+        person
+        for person in people
+        if state.present(person.individual)
+        and (again or not set(taken_on(person.roles)) <= set(state.participants[person.individual].roles))
+    )
+    return [
+        *([did.ParticipantsEngaged(people=new)] if new else []),
+        *([did.RolesAssigned(people=besides)] if besides else []),
+    ]
+
+
+def _allowed_in(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Those of the matches who may be in: not who went, and not who was left out of a crowd (E5)."""
+    return tuple(
+        person
+        for person in matches
+        if state.present(person.individual)
+        or (person.individual not in state.participants and not state.kept_out(person.individual))
+    )
+
+
+def _hand_over(state: IncidentState, chosen: Match | None, others: tuple[Match, ...]) -> list[did.Body]:
+    """Roles found late: whom the policies choose takes over from a stand-in, and from nobody else; the others have theirs."""
+    takes_over = chosen is not None and state.stand_in and bool(_allowed_in(state, (chosen,)))
+    if chosen is None or not takes_over or chosen.individual == state.commander:
+        return _take_part(state, _allowed_in(state, merged(others)))
+    return [
+        *_take_part(state, _allowed_in(state, merged([chosen, *others]))),
+        did.CommanderChanged(before=state.commander, after=chosen.individual, note=_reason(chosen)),
+    ]
 
 
 @decide.register
@@ -112,15 +165,127 @@ def _(command: ask.AssignCommander, state: IncidentState) -> list[did.Body]:
         raise Refused("not_a_participant", "Only a participant can become commander. Add this person first.")
     if command.individual == state.commander:
         return []
-    return [did.CommanderChanged(before=state.commander, after=command.individual)]
+    note = (command.note or "").strip() or None
+    return [did.CommanderChanged(before=state.commander, after=command.individual, note=note)]
+
+
+@decide.register
+def _(command: ask.AssignRoles, state: IncidentState) -> list[did.Body]:
+    if state.over or not state.roles_awaited:
+        return []
+    roles = command.roles
+    waiting = tuple(each for each in roles.waiting if roles.commander is None or each.role != COMMANDER)
+    return [*_hand_over(state, roles.commander, roles.others), *_awaited(state, waiting), did.RolesChosen()]
+
+
+def _unknown(command: ask.Engage | ask.Hold, state: IncidentState) -> tuple[Match, ...]:
+    """Those whom a match brings in for the first time, unless they were found for a visibility the incident no longer has."""
+    if state.over or command.found_for not in {None, state.visibility}:
+        return ()
+    return _never_in(state, command.matches)
+
+
+def _never_in(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Those of the matches who never were in, and of whom it is not asked, nor was answered, whether they come in (E7)."""
+    known = state.participants.keys() | state.held.keys()
+    return tuple(person for person in matches if person.individual not in known)
 
 
 @decide.register
 def _(command: ask.Engage, state: IncidentState) -> list[did.Body]:
-    if state.over:
-        return []
-    new = tuple(person for person in command.matches if person.individual not in state.participants)
+    new = _unknown(command, state)
     return [did.ParticipantsEngaged(people=new)] if new else []
+
+
+@decide.register
+def _(command: ask.Hold, state: IncidentState) -> list[did.Body]:
+    new = _unknown(command, state)
+    if not new:
+        return []
+    until = state.held_until or command.until
+    return [did.EngagementHeld(people=new, attributes_seq=state.attributes_seq, limit=command.limit, until=until)]
+
+
+@decide.register
+def _(command: ask.AnswerEngagement, state: IncidentState) -> list[did.Body]:
+    asked = state.asked()
+    if command.actor is None and not asked:
+        # Someone answered at the last moment.
+        return []
+    _require_open(state)
+    if not asked:
+        raise Refused("engagement_not_held", "Nobody waits for this answer: it was given already, or its time has passed.")
+    if command.expected_seq not in {None, max(asked.values())}:
+        raise Refused("version_conflict", "More people match by now. Look at all of them, then answer again.")
+    if command.bring_in == "all":
+        people, how = tuple(asked), did.HeldAnswer.ALL
+    else:
+        chosen = () if command.bring_in == "none" else command.bring_in
+        if any(person not in asked and not state.present(person) for person in chosen):
+            raise Refused("not_held", "Only people who are held can be brought in by this. Add others by hand.")
+        people = tuple(person for person in asked if person in chosen)
+        how = did.HeldAnswer.CHOSEN if people else did.HeldAnswer.NONE
+    how = did.HeldAnswer.NO_ANSWER if command.actor is None else how
+    come_in = set(people)
+    left_out = tuple(person for person in asked if person not in come_in)
+    return [did.EngagementAnswered(how=how, people=people, left_out=left_out)]
+
+
+@decide.register
+def _(command: ask.BringIn, state: IncidentState) -> list[did.Body]:
+    called = () if state.over else state.called()
+    people = tuple(person for person in command.matches if person.individual in called)
+    return [did.ParticipantsEngaged(people=people)] if people else []
+
+
+def _awaited(state: IncidentState, waiting: tuple[Waiting, ...]) -> list[did.Body]:
+    known = {each.key for each in state.waiting}
+    wanted = (each for each in waiting if state.stand_in or each.role != COMMANDER)
+    new = {each.key: each for each in wanted if each.key not in known}
+    return [did.OnCallAwaited(waiting=tuple(new.values()))] if new else []
+
+
+@decide.register
+def _(command: ask.AwaitOnCall, state: IncidentState) -> list[did.Body]:
+    if state.over or command.found_for not in {None, state.visibility}:
+        return []
+    return _awaited(state, command.waiting)
+
+
+@decide.register
+def _(command: ask.ResolveOnCall, state: IncidentState) -> list[did.Body]:
+    ends = any(each.ends_by(command.service, command.role, by_policy=command.by_policy) for each in state.waiting)
+    if state.over or not ends:
+        return []
+    if command.role == COMMANDER:
+        events = _hand_over(state, next(iter(_allowed_in(state, command.matches)), None), ())
+    else:
+        # Policies choose once: what they say is kept of those as well to whom a match gave the role before.
+        people = _allowed_in(state, merged([*command.matches, *_matching_as_well(command, state)]))
+        events = _take_part(state, people, again=command.by_policy)
+    resolved = did.OnCallResolved(
+        service=command.service,
+        role=command.role,
+        by_policy=command.by_policy,
+        people=tuple(person.individual for person in command.matches),
+        reason=command.reason,
+    )
+    return [*events, resolved]
+
+
+def _matching_as_well(command: ask.ResolveOnCall, state: IncidentState) -> list[Match]:
+    """Whom the policies choose, being on call, for what matches and still waits for the same: they come in once, with all of it.
+
+    That goes on waiting for its own answer, since it may want more people than the policies choose.
+    """
+    if not command.by_policy or command.reason is not None:
+        return []
+    return [
+        Match(individual=person.individual, evidence=each.evidence, roles=(each.role,))
+        for each in state.waiting
+        if each.ends_by(command.service, command.role, by_policy=False)
+        for person in command.matches
+    ]
 
 
 @decide.register
@@ -140,7 +305,7 @@ def _(command: ask.Leave, state: IncidentState) -> list[did.Body]:
     if participant.departed is not None:
         return []
     if command.individual == state.commander:
-        raise Refused("commander_cannot_leave", "The commander cannot go before another participant is made commander.")
+        raise Refused("commander_cannot_leave", "The commander hands over before leaving: make another participant commander.")
     return [did.ParticipantLeft(individual=command.individual, how=command.how, reason=command.reason)]
 
 
@@ -176,7 +341,9 @@ def _(command: ask.AddNote, state: IncidentState) -> list[did.Body]:
 @decide.register
 def _(command: ask.Absorb, state: IncidentState) -> list[did.Body]:
     _require_open(state)
-    new = tuple(person for person in command.matches if person.individual not in state.participants)
+    # A person decided to merge, knowing who comes with it, so the storm guard asks nothing; but its answers hold, and of whom
+    # it asks already, that answer is waited for.
+    new = _never_in(state, command.matches)
     absorbed = did.Absorbed(incident=command.incident, reference=command.reference)
     return [
         *([absorbed] if command.incident not in state.absorbed else []),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from workflows.domain.attributes import Attributes
+from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.model import Value
 from workflows.domain.text import Phrase, phrases
 
@@ -12,6 +12,12 @@ MAX_EVIDENCE: Final = 20
 """How many pieces of evidence a person gets: enough to see why."""
 MAX_QUOTE: Final = 500
 """How many characters a piece of evidence quotes: between two words there can be thousands."""
+STORM_LIMIT: Final = 50
+"""How many people come into an incident at once without asking, unless the organization says otherwise (E7)."""
+COMMANDER: Final = "commander"
+"""The role that an incident always has one of, once it is open."""
+_ORDINARY: Final = frozenset({COMMANDER, "reporter", "participant", "responder"})
+"""Roles that nobody takes on apart from being in: one is in with them, or the incident itself says who has them."""
 
 
 class EvidenceKind(StrEnum):
@@ -28,7 +34,8 @@ class Evidence(Value):
     """Why a person was engaged.
 
     For a term: its id and version, the attribute, and the half-open span ``[start, end)`` of the attribute's text (in characters)
-    with the ``text`` as it was written (its first ``MAX_QUOTE`` characters). For the other kinds ``text`` is the reason in words.
+    with the ``text`` as it was written (its first ``MAX_QUOTE`` characters). For the other kinds ``text`` is the reason in words,
+    for a rule its name. ``via`` is what it engaged the person as: a team, or on call for a service; None as themselves.
     """
 
     kind: EvidenceKind
@@ -38,6 +45,7 @@ class Evidence(Value):
     attribute: str | None = None
     start: int | None = None
     end: int | None = None
+    via: str | None = None
 
 
 class Match(Value):
@@ -48,8 +56,42 @@ class Match(Value):
     roles: tuple[str, ...] = ()
 
 
+class Waiting(Value):
+    """An on-call service that could not say who is on call, asked again until it can; the evidence and role are for them.
+
+    ``reason`` is the sentence in which it said why not.
+    """
+
+    service: Choice
+    evidence: tuple[Evidence, ...]
+    role: str = "responder"
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """By this it is told apart: a service can be asked for several roles, and for one by policies and by a match as well."""
+        return f"{self.service.id}:{self.role}:{'policy' if self.by_policy else 'match'}"
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether role policies wait for it, and not what matches: each wants its own answer, and may end without the other."""
+        return any(piece.kind is EvidenceKind.ROLE for piece in self.evidence)
+
+    def ends_by(self, service: Choice, role: str, *, by_policy: bool | None) -> bool:
+        """Whether this answer for this role is what is waited for; ``by_policy`` None answers policies and matches alike."""
+        return (self.service.id, self.role) == (service.id, role) and by_policy in {None, self.by_policy}
+
+
+class Roles(Value):
+    """Whom the role policies choose as commander and for custom roles, and which on-call services they still wait for (E9)."""
+
+    commander: Match | None = None
+    others: tuple[Match, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+
 class Term(Value):
-    """A term as matching needs it: whose it is, and the normalised phrase."""
+    """A term as matching needs it: whose it is (an individual, or what stands for some), and the normalised phrase."""
 
     id: str
     version: int
@@ -84,6 +126,22 @@ def match(attributes: Attributes, terms: Iterable[Term]) -> list[Match]:
                 if len(pieces) < MAX_EVIDENCE:
                     pieces.append(_evidence(term, attribute, text, phrase))
     return [Match(individual=person, evidence=tuple(found[person])) for person in sorted(found)]
+
+
+def merged(matches: Iterable[Match]) -> tuple[Match, ...]:
+    """One match a person, with all their evidence and roles, in the order in which they first come."""
+    found: dict[str, Match] = {}
+    for person in matches:
+        before = found.get(person.individual, Match(individual=person.individual, evidence=()))
+        evidence = tuple(dict.fromkeys(before.evidence + person.evidence))[:MAX_EVIDENCE]
+        roles = tuple(dict.fromkeys(before.roles + person.roles))
+        found[person.individual] = before.model_copy(update={"evidence": evidence, "roles": roles})
+    return tuple(found.values())
+
+
+def taken_on(roles: Iterable[str]) -> tuple[str, ...]:
+    """Those of the roles that are taken on, and told, apart from being in."""
+    return tuple(role for role in roles if role not in _ORDINARY)
 
 
 def _evidence(term: Term, attribute: str, text: str, phrase: Phrase) -> Evidence:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from workflows.domain.attributes import AttributeChanges, Attributes, Choice
-from workflows.domain.engagement import Match
+from workflows.domain.engagement import Match, Waiting
 from workflows.domain.lifecycle import LifecycleSettings
 from workflows.domain.model import Value
 
@@ -51,6 +51,15 @@ class Departure(StrEnum):
     LEFT = "left"
     REMOVED = "removed"
     NOT_RELEVANT = "not_relevant"
+
+
+class HeldAnswer(StrEnum):
+    """What was answered to whether a crowd is to come in."""
+
+    ALL = "all"
+    CHOSEN = "chosen"
+    NONE = "none"
+    NO_ANSWER = "no_answer"
 
 
 class Resource(Value):
@@ -98,11 +107,16 @@ class StatusChanged(Value):
 
 
 class CommanderChanged(Value):
-    """Another participant became the commander."""
+    """Another participant became the commander. ``note`` is what was said on handing over, or why a policy chose them.
+
+    A ``stand_in`` makes way for whom the role policies choose, as soon as that can be found.
+    """
 
     kind: Literal["commander_changed"] = "commander_changed"
     before: str | None
     after: str
+    note: str | None = None
+    stand_in: bool = False
 
 
 class ParticipantsEngaged(Value):
@@ -120,6 +134,68 @@ class ParticipantLeft(Value):
     individual: str
     how: Departure
     reason: str | None = None
+
+
+class RolesAssigned(Value):
+    """People who are in already took on roles besides, or have one for one more reason; each with the reasons."""
+
+    kind: Literal["roles_assigned"] = "roles_assigned"
+    people: tuple[Match, ...]
+
+
+class RolesAwaited(Value):
+    """The role policies could not be asked in time; they are asked until they answer."""
+
+    kind: Literal["roles_awaited"] = "roles_awaited"
+
+
+class RolesChosen(Value):
+    """The role policies have answered after all; what they say was done."""
+
+    kind: Literal["roles_chosen"] = "roles_chosen"
+
+
+class OnCallAwaited(Value):
+    """On-call services that cannot say who is on call; each is asked until it can."""
+
+    kind: Literal["on_call_awaited"] = "on_call_awaited"
+    waiting: tuple[Waiting, ...]
+
+
+class OnCallResolved(Value):
+    """An on-call service is waited for no longer. ``people`` are on call; ``reason`` says why it is not asked again.
+
+    ``by_policy`` tells whether role policies waited, or what matches; None is whichever did.
+    """
+
+    kind: Literal["on_call_resolved"] = "on_call_resolved"
+    service: Choice
+    role: str
+    by_policy: bool | None = None
+    people: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+class EngagementHeld(Value):
+    """So many match that the commander is asked first: until then they are not in. ``limit`` is how many would have come in.
+
+    A crowd can take several of these, as can changes made while the question is open; they share the deadline ``until``.
+    """
+
+    kind: Literal["engagement_held"] = "engagement_held"
+    people: tuple[Match, ...]
+    attributes_seq: int
+    limit: int
+    until: datetime
+
+
+class EngagementAnswered(Value):
+    """Of all who are held ``people`` come in, and ``left_out`` do not, by any match. Without an answer everyone comes in."""
+
+    kind: Literal["engagement_answered"] = "engagement_answered"
+    how: HeldAnswer
+    people: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 class ResourceChanged(Value):
@@ -150,17 +226,21 @@ class Absorbed(Value):
     reference: int
 
 
-Body = Annotated[
-    Reported
-    | Edited
-    | StatusChanged
-    | CommanderChanged
-    | ParticipantsEngaged
+Involvement = (
+    ParticipantsEngaged
     | ParticipantLeft
-    | ResourceChanged
-    | Opened
-    | NoteAdded
-    | Absorbed,
+    | RolesAssigned
+    | RolesAwaited
+    | RolesChosen
+    | OnCallAwaited
+    | OnCallResolved
+    | EngagementHeld
+    | EngagementAnswered
+)
+"""What happened to who is in, who may yet come in, and with which roles."""
+
+Body = Annotated[
+    Reported | Edited | StatusChanged | CommanderChanged | ResourceChanged | Opened | NoteAdded | Absorbed | Involvement,
     Field(discriminator="kind"),
 ]
 """What happened."""

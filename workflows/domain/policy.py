@@ -42,7 +42,9 @@ class Action(StrEnum):
     REMOVE_PARTICIPANT = "remove_participant"
     JOIN = "join"
     LEAVE = "leave"
+    SUBSCRIBE = "subscribe"
     POST = "post"
+    ANSWER_ENGAGEMENT = "answer_engagement"
     RETRY = "retry"
     EXPORT = "export"
     # a contact
@@ -89,6 +91,7 @@ class Authority(Value):
 class Tie(StrEnum):
     """What someone has to do with an incident; the reporter of a report that nobody has opened yet is in it as well."""
 
+    COMMANDER = "commander"
     PARTICIPANT = "participant"
     REPORTER = "reporter"
     NONE = "none"
@@ -147,7 +150,7 @@ class Decision(Value):
     reason: str = ""
 
 
-NOT_ALLOWED: Final = frozenset({"not_in_incident", "self_join_off"})
+NOT_ALLOWED: Final = frozenset({"not_in_incident", "not_commander", "self_join_off"})
 """The codes with which something is refused that may be known but not done to an incident."""
 _YES: Final = Decision(allowed=True)
 _UNKNOWN: Final = Decision(allowed=False, visible=False, code="not_found", reason="This is not for you to know.")
@@ -218,9 +221,17 @@ def _restrict(actor: Subject, incident: IncidentObject) -> Decision:
 def _join(actor: Subject, incident: IncidentObject) -> Decision:
     if not _sees(actor, incident):
         return _UNKNOWN
-    if incident.self_join or incident.tie is Tie.PARTICIPANT:
+    if incident.self_join or incident.tie in {Tie.COMMANDER, Tie.PARTICIPANT}:
         return _YES
     return _no("self_join_off", "In this project nobody joins without being asked. Ask a participant to add you.")
+
+
+def _answer(actor: Subject, incident: IncidentObject) -> Decision:
+    if not _sees(actor, incident):
+        return _UNKNOWN
+    if incident.tie is Tie.COMMANDER or actor.administers:
+        return _YES
+    return _no("not_commander", "Only the commander and administrators answer whether all these people come in.")
 
 
 def _edit_terms(actor: Subject, contact: ContactObject) -> Decision:
@@ -281,6 +292,7 @@ INCIDENT_RULES: Final[dict[Action, Callable[[Subject, IncidentObject], Decision]
     Action.EXPORT: _see,
     Action.JOIN: _join,
     Action.LEAVE: _see,
+    Action.SUBSCRIBE: _see,
     Action.POST: _work,
     Action.EDIT: _work,
     Action.CHANGE_STATUS: _work,
@@ -288,6 +300,7 @@ INCIDENT_RULES: Final[dict[Action, Callable[[Subject, IncidentObject], Decision]
     Action.ASSIGN_COMMANDER: _work,
     Action.ADD_PARTICIPANT: _work,
     Action.REMOVE_PARTICIPANT: _work,
+    Action.ANSWER_ENGAGEMENT: _answer,
     Action.RETRY: _work,
 }
 CONTACT_RULES: Final[dict[Action, Callable[[Subject, ContactObject], Decision]]] = {

@@ -17,6 +17,9 @@ MAX_PHRASE_WORDS: Final = 8
 _MAX_MARKS: Final = 30
 """As many marks as any language puts on a letter (the limit of Unicode's stream-safe text); sorting thousands takes seconds."""
 
+_MAX_GROWN: Final = 20_000
+"""By how many characters a text gets longer at most: some stand for eighteen, and a row of them would take as long as a book."""
+
 _CLUSTER = regex.compile(r"\X")
 # The last two are letters that turn into marks.
 _EXCESS = regex.compile(rf"([\p{{M}}ﾞﾟ]{{{_MAX_MARKS}}})[\p{{M}}ﾞﾟ]+")
@@ -51,8 +54,12 @@ def tokens(text: str) -> list[Token]:
         return [Token(found.group(), found.start(), found.end()) for found in _WORD.finditer(text.lower())]
     folded: list[str] = []
     origin: list[tuple[int, int]] = []
+    grown = 0
     for cluster in _CLUSTER.finditer(text.translate(_FLAGS)):
         plain = _fold(cluster.group())
+        if (more := len(plain) - len(cluster.group())) > 0 and (grown := grown + more) > _MAX_GROWN:
+            # What is ordinary still counts, however many of these stand before it.
+            plain = " "
         folded.append(plain)
         origin.extend([cluster.span()] * len(plain))
     return [

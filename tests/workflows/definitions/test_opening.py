@@ -100,7 +100,7 @@ async def test_edits_in_a_burst_lead_to_few_evaluations_and_the_last_counts(worl
         await case.give(Edit(command_id=new_command(), changes=AttributeChanges(title=f"Edit {number}")))
     open_again.set()
     await case.until(lambda: case.state.present("sam"))
-    assert len(case.evaluations) == before + 2
+    assert len(case.evaluations) <= before + 2
     assert case.evaluations[-1].attributes.title == "Edit 11"
 
 

@@ -67,7 +67,7 @@ async def test_a_long_title_is_cut_between_characters(world: World) -> None:
 
 async def test_every_update_says_what_it_is_for(world: World) -> None:
     case = await world.case().opened()
-    names = "edit change_status assign_commander add_participant leave retry_resource add_note absorb catch_up"
+    names = "edit change_status assign_commander add_participant leave answer_engagement retry_resource add_note absorb catch_up"
     updates = {update.name: update.description for update in (await metadata(case)).definition.update_definitions}
     assert set(updates) == set(names.split())
     assert all(updates.values())

@@ -1,5 +1,6 @@
 """A command is admitted by what its sender may do to the incident as it is when the command comes to it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,9 +8,9 @@ import pytest
 from tests.workflows.domain.incidents import Log, reported
 from workflows.domain import commands as ask
 from workflows.domain.admission import action_of, admit, tie
-from workflows.domain.attributes import AttributeChanges
+from workflows.domain.attributes import AttributeChanges, Choice
 from workflows.domain.decide import drafts
-from workflows.domain.engagement import Match
+from workflows.domain.engagement import Match, Roles
 from workflows.domain.errors import Refused
 from workflows.domain.events import Departure, Mode, Resource, ResourceKind, Visibility
 from workflows.domain.incident import IncidentState
@@ -41,6 +42,7 @@ BY_PEOPLE: list[tuple[ask.Command, Action]] = [
     (ask.Leave(individual="mia", how=Departure.LEFT, **ALONE), Action.LEAVE),
     (ask.Leave(individual="mia", how=Departure.NOT_RELEVANT, **ALONE), Action.LEAVE),
     (ask.Leave(individual="rita", how=Departure.REMOVED, **ALONE), Action.REMOVE_PARTICIPANT),
+    (ask.AnswerEngagement(bring_in="all", **ALONE), Action.ANSWER_ENGAGEMENT),
     (ask.RetryResource(kind=ResourceKind.CHANNEL, **ALONE), Action.RETRY),
     (ask.AddNote(text="x", **ALONE), Action.POST),
     (ask.Absorb(incident="i", reference=2, matches=(), **ALONE), Action.ADD_PARTICIPANT),
@@ -48,7 +50,12 @@ BY_PEOPLE: list[tuple[ask.Command, Action]] = [
 BY_PEOPLE = [(command.model_copy(update={"actor": "mia"}), action) for command, action in BY_PEOPLE]
 BY_MUSTER: list[ask.Command] = [
     ask.Open(**ALONE),
+    ask.AssignRoles(roles=Roles(), **ALONE),
     ask.Engage(matches=(match("ben"),), **ALONE),
+    ask.Hold(matches=(match("ben"),), limit=0, until=datetime(2026, 1, 1, tzinfo=UTC), **ALONE),
+    ask.BringIn(matches=(match("ben"),), **ALONE),
+    ask.AwaitOnCall(waiting=(), **ALONE),
+    ask.ResolveOnCall(service=Choice(id="s", name="Ledger"), role="responder", by_policy=False, **ALONE),
     ask.SetResource(resource=Resource(kind=ResourceKind.CHANNEL), **ALONE),
     ask.Complete(**ALONE),
 ]
@@ -94,7 +101,7 @@ def test_what_a_command_is_to_the_policy(command: ask.Command, action: Action) -
 
 @pytest.mark.parametrize("command", BY_MUSTER, ids=lambda command: type(command).__name__)
 def test_what_only_muster_gives_is_nothing_to_the_policy(command: ask.Command) -> None:
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(KeyError):
         action_of(command)
 
 
@@ -108,8 +115,9 @@ def test_each_command_by_who_gives_it(command: ask.Command, action: Action) -> N
     public, restricted = opened(), opened(visibility=Visibility.RESTRICTED)
     practice = opened(mode=Mode.PRACTICE)
     free = action in {Action.JOIN, Action.LEAVE}
-    shut = "" if free else "not_in_incident"
-    tied_only = "not_in_incident" if action is Action.CHANGE_VISIBILITY else ""
+    commanders = "not_commander" if action is Action.ANSWER_ENGAGEMENT else ""
+    shut = "" if free else commanders or "not_in_incident"
+    tied_only = "not_in_incident" if action is Action.CHANGE_VISIBILITY else commanders
     assert verdict(command, public.state, OUTSIDER) == shut
     assert verdict(command, public.state, MEMBER) == tied_only
     assert verdict(command, practice.state, OUTSIDER) == tied_only
@@ -117,15 +125,18 @@ def test_each_command_by_who_gives_it(command: ask.Command, action: Action) -> N
     for log in (public, practice, restricted):
         assert verdict(command, log.state, ADMIN) == ""
         bring(log, "mia")
+        assert verdict(command, log.state, OUTSIDER) == commanders
+        log.give(ask.AssignCommander(command_id="commander", individual="mia"))
         assert verdict(command, log.state, OUTSIDER) == ""
 
 
 @pytest.mark.parametrize(("command", "action"), BY_PEOPLE)
 def test_who_was_removed_meanwhile_is_as_anyone_else(command: ask.Command, action: Action) -> None:
-    for visibility, code in ((Visibility.PUBLIC, "not_in_incident"), (Visibility.RESTRICTED, "not_found")):
+    commanders = "not_commander" if action is Action.ANSWER_ENGAGEMENT else ""
+    for visibility, code in ((Visibility.PUBLIC, commanders or "not_in_incident"), (Visibility.RESTRICTED, "not_found")):
         log = opened(visibility=visibility)
         bring(log, "mia")
-        assert verdict(command, log.state, OUTSIDER) == ""
+        assert verdict(command, log.state, OUTSIDER) == commanders
         log.give(ask.Leave(command_id="remove", individual="mia", how=Departure.REMOVED))
         free = visibility is Visibility.PUBLIC and action in {Action.JOIN, Action.LEAVE}
         assert verdict(command, log.state, OUTSIDER) == ("" if free else code)
@@ -154,12 +165,13 @@ def test_what_ties_someone_to_an_incident() -> None:
     log = Log()
     assert [tie(log.state, who) for who in ("rita", "mia")] == [Tie.REPORTER, Tie.NONE]
     log.give(ask.Open(command_id="open"))
-    assert tie(log.state, "rita") is Tie.PARTICIPANT
+    assert tie(log.state, "rita") is Tie.COMMANDER
     bring(log, "mia")
+    assert tie(log.state, "mia") is Tie.PARTICIPANT
     log.give(ask.AssignCommander(command_id="commander", individual="mia"))
     log.give(ask.Leave(command_id="leave", individual="rita", how=Departure.LEFT))
     # Who left has nothing to do with it any more, not even for having reported it.
-    assert [tie(log.state, who) for who in ("rita", "mia")] == [Tie.NONE, Tie.PARTICIPANT]
+    assert [tie(log.state, who) for who in ("rita", "mia")] == [Tie.NONE, Tie.COMMANDER]
     bring(log, "rita")
     assert tie(log.state, "rita") is Tie.PARTICIPANT
 

@@ -1,5 +1,6 @@
 """Any sequence of any commands: the state stays valid, refusals change nothing, and the log says it all."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,23 +12,27 @@ from tests.workflows.domain.incidents import Log, reported
 from workflows.domain import commands as ask
 from workflows.domain.attributes import AttributeChanges, Choice
 from workflows.domain.decide import decide
-from workflows.domain.engagement import Evidence, EvidenceKind, Match
+from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match, Roles, Waiting
 from workflows.domain.errors import Refused
-from workflows.domain.events import BODY, Departure, Event, Resource, ResourceKind, ResourceState, Visibility
+from workflows.domain.events import BODY, Departure, EngagementHeld, Event, Resource, ResourceKind, ResourceState, Visibility
 from workflows.domain.incident import SEEN_LIMIT, IncidentState
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE, OVER, Category
 
 CODES = {
-    "already_in_status", "commander_cannot_leave", "incident_over", "merge_into_itself", "merge_target_required",
-    "not_a_participant", "reason_required", "resource_not_failed", "transition_not_allowed", "unknown_status",
+    "already_in_status", "commander_cannot_leave", "engagement_not_held", "incident_over", "merge_into_itself",
+    "merge_target_required", "not_a_participant", "not_held", "reason_required", "resource_not_failed",
+    "transition_not_allowed", "unknown_status",
 }  # fmt: skip
 PEOPLE = ["rita", "carl", "mia", "sam"]
+DEADLINES = [datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)]
 
 people = st.sampled_from(PEOPLE)
 command_ids = st.sampled_from([f"c{number}" for number in range(60)])
 targets = st.sampled_from([*(status.id for status in DEFAULT_LIFECYCLE.statuses), *Category, "nowhere"])
 evidence = st.just((Evidence(kind=EvidenceKind.MANUAL, text="asked to"),))
-matches = st.builds(Match, individual=people, evidence=evidence)
+matches = st.builds(
+    Match, individual=people, evidence=evidence, roles=st.sampled_from([(), ("participant",), ("responder",), ("scribe",)])
+)
 several = st.lists(matches, max_size=3, unique_by=lambda person: person.individual).map(tuple)
 texts = st.sampled_from(["Leak", "Outage", "", "credential leak"])
 changes = st.builds(
@@ -44,9 +49,17 @@ resources = st.builds(
     url=st.none() | st.just("https://example.org"),
     reason=st.none() | st.just("no"),
 )
+services = st.builds(Choice, id=st.sampled_from(["ledger", "web"]), name=st.just("On call"))
+roles_waited_for = st.sampled_from(["responder", COMMANDER, "scribe"])
+pieces = st.builds(Evidence, kind=st.sampled_from([EvidenceKind.ROLE, EvidenceKind.RULE]), text=st.just("a rule"))
+waiting = st.builds(Waiting, service=services, evidence=st.tuples(pieces), role=roles_waited_for)
+waits = st.lists(waiting, max_size=2, unique_by=lambda each: each.key).map(tuple)
+roles = st.builds(Roles, commander=st.none() | matches, others=several, waiting=waits)
+found_for = st.none() | st.sampled_from(Visibility)
+crowd = st.just("all") | st.just("none") | st.lists(people, max_size=2).map(tuple)
 asked = {"command_id": command_ids, "actor": st.none() | people}
 commands = st.one_of(
-    st.builds(ask.Open, **asked),
+    st.builds(ask.Open, roles=st.none() | roles, **asked),
     st.builds(ask.Edit, changes=changes, visibility=st.none() | st.sampled_from(Visibility), **asked),
     st.builds(
         ask.ChangeStatus,
@@ -57,7 +70,13 @@ commands = st.one_of(
         **asked,
     ),
     st.builds(ask.AssignCommander, individual=people, **asked),
-    st.builds(ask.Engage, matches=several, **asked),
+    st.builds(ask.AssignRoles, roles=roles, **asked),
+    st.builds(ask.Engage, matches=several, found_for=found_for, **asked),
+    st.builds(ask.Hold, matches=several, found_for=found_for, limit=st.just(1), until=st.sampled_from(DEADLINES), **asked),
+    st.builds(ask.AnswerEngagement, bring_in=crowd, **asked),
+    st.builds(ask.BringIn, matches=several, **asked),
+    st.builds(ask.AwaitOnCall, waiting=waits, found_for=found_for, **asked),
+    st.builds(ask.ResolveOnCall, service=services, role=roles_waited_for, by_policy=st.booleans(), matches=several, **asked),
     st.builds(ask.Add, match=matches, joined=st.booleans(), **asked),
     st.builds(ask.Leave, individual=people, how=st.sampled_from(Departure), **asked),
     st.builds(ask.SetResource, resource=resources, **asked),
@@ -97,7 +116,7 @@ class AnyWalk(RuleBasedStateMachine):
     def once_more(self, command: ask.Command) -> None:
         """By its id it is known; and even if that was forgotten, what sets a thing finds it set already."""
         assert self.log.give(command) == []
-        if not isinstance(command, ask.AddNote | ask.Absorb | ask.ChangeStatus):
+        if not isinstance(command, ask.AddNote | ask.Absorb | ask.ChangeStatus | ask.AnswerEngagement):
             assert decide(command, self.log.state) == []
 
     @precondition(lambda self: self.log.state.status.category is Category.REPORTED)
@@ -121,6 +140,24 @@ class AnyWalk(RuleBasedStateMachine):
         assert (state.merged_into is not None) == (state.status.category is Category.MERGED)
         assert set(state.resources) == set(ResourceKind)
         assert state.attributes_seq <= state.seq == len(self.log.events)
+
+    @invariant()
+    def a_question_is_open_exactly_while_someone_is_asked_about(self) -> None:
+        state = self.log.state
+        assert bool(state.asked()) == (state.held_until is not None)
+        assert not (state.over and state.asked())
+        assert not state.held.keys() & state.participants.keys()
+        for person, held in state.held.items():
+            body = self.log.events[held.seq - 1].body
+            assert isinstance(body, EngagementHeld)
+            assert person in {match.individual for match in body.people}
+
+    @invariant()
+    def nothing_is_waited_for_twice(self) -> None:
+        """Nor is a commander looked for, once someone commands who does not stand in."""
+        keys = [each.key for each in self.log.state.waiting]
+        assert len(keys) == len(set(keys))
+        assert self.log.state.stand_in or COMMANDER not in {each.role for each in self.log.state.waiting}
 
     @invariant()
     def nobody_is_forgotten(self) -> None:

@@ -88,6 +88,9 @@ def test_what_matches(phrase: str, text: str) -> None:
         ("credential leak", "credential big leak"),
         ("cafe", "café"),
         ("istanbul", "İSTANBUL"),  # a dotted capital I keeps its dot
+        ("ılık", "ILIK"),  # a dotless small one stays without
+        ("情報", "個人情報漏洩"),
+        ("ラーメン", "らーめん"),  # the two alphabets of Japanese are not taken for each other
         ("محمد", "\u0645\u064f\u062d\u064e\u0645\u064e\u0651\u062f"),  # vowel marks are part of the word
         ("漏洩", "個人情報漏洩"),  # a run of characters without a space is one word
         ("ภาษา", "ภาษาไทย"),
@@ -131,10 +134,45 @@ def test_however_it_is_written_it_is_the_same(text: str) -> None:
 )
 def test_case_width_and_punctuation_are_ignored(words: list[str], between: str) -> None:
     plain = normalise(" ".join(words))
-    wide = "".join(chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character for character in between.join(words))
-    for text in (between.join(words), between.join(words).upper(), wide, f"({between.join(words)})!"):
+    for text in (between.join(words), between.join(words).upper(), full_width(between.join(words)), f"({between.join(words)})!"):
         assert engages(" ".join(words), text)
         assert normalise(text) == plain
+
+
+@given(TEXT.map(lambda text: text.replace("ı", "")).filter(lambda text: "\u0345" not in unicodedata.normalize("NFD", text)))
+@settings(max_examples=300, deadline=None)
+def test_however_it_is_cased_it_is_the_same(text: str) -> None:
+    """By Unicode's rules, which know no language. A dotless ı becomes another letter's I, and a mark below becomes an iota."""
+    plain = normalise(text)
+    for cased in (text.upper(), text.lower(), text.title(), text.swapcase(), text.casefold()):
+        assert normalise(cased) == plain
+
+
+def full_width(text: str) -> str:
+    """ASCII as East Asian keyboards also write it."""
+    return "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else "\u3000" if each == " " else each for each in text)
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_however_wide_it_is_it_is_the_same(text: str) -> None:
+    assert normalise(full_width(text)) == normalise(text)
+
+
+# Consonants, syllables and signs, as long runs of them stand in Chinese, Japanese, Thai, Lao and Khmer; and what stands between.
+RUNS = st.text(st.sampled_from("漏洩個人情報数据泄露もれるデータ々ーกขคภษทยกຂຄງកខគ"), min_size=1, max_size=12)
+BETWEEN = st.sampled_from([" ", "\u3000", "、", "。", "「", "」", "・", "･", "，", "！", "\n", "-", "ฯ "[1:], "។"])
+
+
+@given(st.lists(RUNS, min_size=1, max_size=5), BETWEEN, RUNS)
+@settings(max_examples=300, deadline=None)
+def test_without_spaces_a_run_is_one_word(runs: list[str], between: str, term_: str) -> None:
+    text = between.join(runs)
+    assert [token.text for token in tokens(text)] == [normalise(run) for run in runs]
+    for run in runs:
+        assert engages(run, text)
+        assert engages(run, f"see {run}: 5")
+    assert engages(term_, text) == (normalise(term_) in {normalise(run) for run in runs})
 
 
 @given(TEXT, TEXT)
@@ -225,6 +263,15 @@ def test_thousands_of_marks_on_a_letter_are_as_good_as_enough(mark: str) -> None
 def test_a_row_of_flags_parts_words_and_hides_none() -> None:
     assert engages("big leak", "big" + "\U0001f1e6" * 19_990 + "leak")
     assert [token.text for token in tokens("big🇩🇪leak")] == ["big", "leak"]
+
+
+def test_a_row_of_characters_that_stand_for_many_hides_nothing_and_stays_short() -> None:
+    text = "ﷺ " * 9_000 + "credential leak"
+    assert sum(len(token.text) for token in tokens(text)) < 2 * len(text)
+    assert [piece.text for piece in match(attributes(description=text), [term("credential leak", "p")])[0].evidence] == [
+        "credential leak"
+    ]
+    assert normalise("ﷺ" * 200).count("صلى") == 200
 
 
 def test_settings_names_count_as_text() -> None:

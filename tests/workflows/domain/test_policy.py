@@ -38,31 +38,35 @@ pytestmark = pytest.mark.feature("O4", "R7")
 # + allowed, - refused with the reason, · not to be known. "closed" is joining where self-join is off.
 # Who is several of these may whatever one of them may.
 INCIDENTS = """
-public           see  work  restrict  join  closed
-administrator     +    +       +       +      -
-participant       +    +       +       +      +
-reporter          +    +       +       +      -
-project           +    +       -       +      -
-anyone            +    -       -       +      -
+public           see  work  restrict  answer  join  closed
+administrator     +    +       +        +      +      -
+commander         +    +       +        +      +      +
+participant       +    +       +        -      +      +
+reporter          +    +       +        -      +      -
+project           +    +       -        -      +      -
+anyone            +    -       -        -      +      -
 
-practice         see  work  restrict  join  closed
-administrator     +    +       +       +      -
-participant       +    +       +       +      +
-reporter          +    +       +       +      -
-project           +    +       -       +      -
-anyone            +    +       -       +      -
+practice         see  work  restrict  answer  join  closed
+administrator     +    +       +        +      +      -
+commander         +    +       +        +      +      +
+participant       +    +       +        -      +      +
+reporter          +    +       +        -      +      -
+project           +    +       -        -      +      -
+anyone            +    +       -        -      +      -
 
-restricted       see  work  restrict  join  closed
-administrator     +    +       +       +      -
-participant       +    +       +       +      +
-reporter          +    +       +       +      -
-project           ·    ·       ·       ·      ·
-anyone            ·    ·       ·       ·      ·
+restricted       see  work  restrict  answer  join  closed
+administrator     +    +       +        +      +      -
+commander         +    +       +        +      +      +
+participant       +    +       +        -      +      +
+reporter          +    +       +        -      +      -
+project           ·    ·       ·        ·      ·      ·
+anyone            ·    ·       ·        ·      ·      ·
 """
 KIND_OF = {
-    "see": "see export leave",
+    "see": "see export leave subscribe",
     "work": "edit change_status assign_commander add_participant remove_participant post retry",
     "restrict": "change_visibility",
+    "answer": "answer_engagement",
     "join": "join",
 }
 OTHERS: list[tuple[str, Object, str]] = [
@@ -163,7 +167,7 @@ def test_the_whole_matrix_of_an_incident(visibility: Visibility, mode: Mode, act
         decision = decide(Subject(role=role), action, target)
         assert mark(decision) == expected, (role, target)
         if expected == "-":
-            assert decision.code == ("self_join_off" if column == "join" else "not_in_incident")
+            assert decision.code == {"join": "self_join_off", "answer": "not_commander"}.get(column, "not_in_incident")
 
 
 @pytest.mark.parametrize(("action", "target", "expected"), OTHERS)
