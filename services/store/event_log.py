@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -13,7 +13,8 @@ from services.kit.clock import now, rfc3339
 from services.store.base import organization_of
 from services.store.incidents import EventRow, Incident
 from services.store.projections import project
-from workflows.domain.events import Draft, Event
+from workflows.domain.engagement import Match
+from workflows.domain.events import Draft, EngagementHeld, Event
 from workflows.domain.incident import IncidentState, begin, evolve
 from workflows.domain.record import GENESIS, RecordedEvent, commit, link
 
@@ -76,6 +77,13 @@ async def latest(session: AsyncSession, incident: str, before: int | None, limit
     if before is not None:
         query = query.where(EventRow.seq < before)
     return [_event(row) for row in await session.scalars(query)]
+
+
+async def held(session: AsyncSession, incident: str, seqs: Collection[int]) -> tuple[Match, ...]:
+    """Everyone who was held back by these events, with the evidence."""
+    query = select(EventRow).where(EventRow.incident_id == incident, EventRow.seq.in_(seqs)).order_by(EventRow.seq)
+    bodies = [_event(row).body for row in await session.scalars(query)]
+    return tuple(person for body in bodies if isinstance(body, EngagementHeld) for person in body.people)
 
 
 async def recorded(session: AsyncSession, incident: str) -> list[RecordedEvent]:

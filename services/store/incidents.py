@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.store.base import ID, Base, Json, OrganizationRow
+from services.store.base import ID, Base, Json, OrganizationRow, by_organization
 
 
 class Incident(OrganizationRow, Base):
@@ -20,6 +20,7 @@ class Incident(OrganizationRow, Base):
         UniqueConstraint("organization_id", "reference"),
         Index("ix_incidents_organization_id_reported_at_id", "organization_id", "reported_at", "id"),
         Index("ix_incidents_organization_id_is_open_reported_at_id", "organization_id", "is_open", "reported_at", "id"),
+        by_organization("incidents", "id"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -60,7 +61,10 @@ class ParticipantRow(OrganizationRow, Base):
 
 
 class EvaluationRow(OrganizationRow, Base):
-    """That engagement was evaluated for an incident's attributes as of an event, and how many people it found."""
+    """That engagement was evaluated for an incident's attributes as of an event, how many people it found, and how.
+
+    ``decision`` is a ``Decision`` of the engagement service; the first release kept none, and may still run.
+    """
 
     __tablename__ = "evaluations"
 
@@ -68,6 +72,17 @@ class EvaluationRow(OrganizationRow, Base):
     attributes_seq: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     matched: Mapped[int]
+    decision: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+
+
+class RoleDecisionRow(OrganizationRow, Base):
+    """That the role policies were asked for an incident, and how they chose: ``decision`` as for an evaluation."""
+
+    __tablename__ = "role_decisions"
+
+    incident_id: Mapped[str] = mapped_column(ID, ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    decision: Mapped[dict[str, Any]]
 
 
 class EventRow(OrganizationRow, Base):

@@ -6,10 +6,14 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.base import ID, Base, OrganizationRow
+from workflows.domain.engagement import STORM_LIMIT
 
 
 class Organization(Base):
-    """A tenant. ``slug`` is its name in URLs; ``next_reference`` numbers its incidents."""
+    """A tenant. ``slug`` is its name in URLs; ``next_reference`` numbers its incidents.
+
+    ``storm_limit`` is how many people come into an incident at once without asking. ``version`` is that of its settings.
+    """
 
     __tablename__ = "organizations"
 
@@ -17,6 +21,7 @@ class Organization(Base):
     slug: Mapped[str] = mapped_column(String(63), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     next_reference: Mapped[int] = mapped_column(default=1)
+    storm_limit: Mapped[int] = mapped_column(default=STORM_LIMIT, server_default=str(STORM_LIMIT))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 

@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.base import organization_of
 from services.store.incidents import Incident, ParticipantRow
-from workflows.domain.events import Event, ParticipantLeft, ParticipantsEngaged
+from services.store.matches import Causes, note_not_relevant
+from workflows.domain.engagement import EvidenceKind
+from workflows.domain.events import Departure, Event, ParticipantLeft, ParticipantsEngaged, RolesAssigned
 from workflows.domain.incident import IncidentState
 
 
@@ -20,6 +22,13 @@ async def project(session: AsyncSession, incident: Incident, state: IncidentStat
         elif isinstance(event.body, ParticipantLeft):
             row = await session.get_one(ParticipantRow, (state.id, event.body.individual))
             row.departed, row.departed_reason, row.departed_at = event.body.how, event.body.reason, event.at
+            if event.body.how is Departure.NOT_RELEVANT:
+                await note_not_relevant(session, state.id, _causes(row), event.at)
+        elif isinstance(event.body, RolesAssigned):
+            for person in event.body.people:
+                row = await session.get_one(ParticipantRow, (state.id, person.individual))
+                row.roles = list(dict.fromkeys([*row.roles, *person.roles]))
+                row.evidence = [*row.evidence, *(piece.model_dump(mode="json") for piece in person.evidence)]
 
 
 def _show(row: Incident, state: IncidentState) -> None:
@@ -40,6 +49,12 @@ def _show(row: Incident, state: IncidentState) -> None:
     row.commander_id = state.commander
     row.reported_at = state.reported_at
     row.state = state.model_dump(mode="json")
+
+
+def _causes(row: ParticipantRow) -> Causes:
+    """What engaged somebody."""
+    named = {kind: [each["id"] for each in row.evidence if each["kind"] == kind] for kind in EvidenceKind}
+    return Causes(rules=named[EvidenceKind.RULE], terms=named[EvidenceKind.TERM])
 
 
 async def _engaged(session: AsyncSession, state: IncidentState, event: Event, body: ParticipantsEngaged) -> None:

@@ -7,10 +7,38 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from services.kit.database import Database
-from services.store import accounts, answers, audit, contacts, conversation, deliveries, incidents, organizations, outbox
+from services.store import (
+    accounts,
+    answers,
+    audit,
+    contacts,
+    conversation,
+    deliveries,
+    incidents,
+    organizations,
+    outbox,
+    roles,
+    rules,
+    subscriptions,
+    teams,
+)
 from services.store.base import Base
 
-TABLES = (accounts, answers, audit, contacts, conversation, deliveries, incidents, organizations, outbox)
+TABLES = (
+    accounts,
+    answers,
+    audit,
+    contacts,
+    conversation,
+    deliveries,
+    incidents,
+    organizations,
+    outbox,
+    roles,
+    rules,
+    subscriptions,
+    teams,
+)
 """The modules that hold tables."""
 METADATA = Base.metadata
 

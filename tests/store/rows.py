@@ -19,6 +19,9 @@ ORGANIZATION_TABLES: list[type[Any]] = [
 ]
 """Every table whose rows belong to an organization, those that others refer to first."""
 
+NOT_SET = {"terms": ("team_id", "service_id")}
+"""What is left out, since a term has one owner."""
+
 
 async def fill(database: Database, organization: str) -> dict[type[Any], Any]:
     """A new organization of this id and slug, with one row in every table."""
@@ -36,7 +39,7 @@ async def fill(database: Database, organization: str) -> dict[type[Any], Any]:
 def _row(table: type[Any], organization: str, made: dict[type[Any], Any]) -> Any:
     row = table(organization_id=organization)
     for attribute in inspect(table).column_attrs:
-        if attribute.key != "organization_id":
+        if attribute.key != "organization_id" and attribute.key not in NOT_SET.get(table.__tablename__, ()):
             setattr(row, attribute.key, _value(attribute.columns[0], made))
     return row
 
