@@ -38,6 +38,7 @@ FIELD_OF: Final = {
     "unknown_status": "to",
     "merge_target_required": "into",
     "merge_into_itself": "into",
+    "not_held": "bring_in",
 }
 """Refusals that are about a field of the request: 422 instead of 409."""
 

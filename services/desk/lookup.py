@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.auth import Actor
 from services.kit.errors import Invalid, NotFound
 from services.kit.ids import is_id
-from services.store.contacts import Individual, called, is_contact
+from services.store.contacts import Individual, called, is_contact, reached_at
 from services.store.incidents import Incident, ParticipantRow
 from workflows.domain.attributes import Trimmed
 from workflows.domain.events import Visibility
@@ -43,7 +43,7 @@ async def find_incident(session: AsyncSession, actor: Actor, reference: str) -> 
     Raises:
         NotFound: unknown, or not to be seen by this actor.
     """
-    by = _by_reference(reference)
+    by = by_reference(reference)
     row = None if by is None else await session.scalar(select(Incident).where(by, visible_to(actor)))
     if row is None:
         raise NotFound("incident")
@@ -96,7 +96,7 @@ async def find_individual(session: AsyncSession, individual: str) -> Individual:
 
 
 async def resolve_person(session: AsyncSession, field: str, text: str) -> Individual:
-    """The individual whom a text names: by id, by address in any case (alone, or as in ``Person.label``), or by name.
+    """The individual whom a text names: by id, by any of their addresses (alone, or as in ``Person.label``), or by name.
 
     A name must be nobody else's; it is an inactive person's only while no active one has it.
 
@@ -108,7 +108,7 @@ async def resolve_person(session: AsyncSession, field: str, text: str) -> Indivi
         raise Invalid.of(field, "missing", "Name a person.")
     addressed = _ADDRESSED.fullmatch(wanted)
     address = addressed.group(1).strip() if addressed else wanted
-    by = Individual.id == wanted if is_id(wanted) else Individual.email_folded == address.casefold()
+    by = Individual.id == wanted if is_id(wanted) else reached_at(address)
     if (row := await session.scalar(select(Individual).where(by, is_contact()))) is not None:
         return row
     query = select(Individual).where(called(wanted), is_contact()).order_by(Individual.active.desc(), Individual.id).limit(3)
@@ -123,7 +123,8 @@ async def resolve_person(session: AsyncSession, field: str, text: str) -> Indivi
     raise Invalid.of(field, "unknown", f"Nobody here {unknown}. Look at the spelling, or add them to the contacts first.")
 
 
-def _by_reference(reference: str) -> ColumnElement[bool] | None:
+def by_reference(reference: str) -> ColumnElement[bool] | None:
+    """The condition that an incident has this id or reference; None where none can have it."""
     if is_id(reference):
         return Incident.id == reference
     found = _REFERENCE.fullmatch(reference)

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.auth import Actor
 from services.store.organizations import Project, ProjectMember
-from workflows.domain.admission import incident_object
+from workflows.domain.admission import incident_object, tie
 from workflows.domain.incident import IncidentState
-from workflows.domain.policy import INCIDENT_RULES, Action, Authority, Decision, decide
+from workflows.domain.policy import INCIDENT_RULES, Action, Authority, Decision, IncidentObject, Role, Subject, decide
 
 
 async def authority(session: AsyncSession, actor: Actor, project: str) -> Authority:
@@ -35,6 +35,12 @@ async def decisions(session: AsyncSession, actor: Actor, states: Collection[Inci
         incident: {action: decide(actor.subject, action, target) for action in INCIDENT_RULES}
         for incident, target in targets.items()
     }
+
+
+def may_see(state: IncidentState, individual: str, role: Role) -> bool:
+    """Whether the policy lets somebody else see the incident, who has an account with this role."""
+    target = IncidentObject(visibility=state.visibility, mode=state.mode, tie=tie(state, individual))
+    return decide(Subject(role=role), Action.SEE, target).allowed
 
 
 async def _authorities(session: AsyncSession, actor: Actor, projects: Collection[str]) -> dict[str, Authority]:

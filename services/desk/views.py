@@ -12,6 +12,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.store.incidents import Incident
 from workflows.domain.attributes import Choice
+from workflows.domain.engagement import COMMANDER
 from workflows.domain.events import Mode, Resource, ResourceKind, Visibility
 from workflows.domain.incident import IncidentState
 from workflows.domain.lifecycle import OVER, Status
@@ -33,11 +34,32 @@ class StatusTime(BaseModel):
     at: datetime
 
 
+class Held(BaseModel):
+    """How many people are held back until the commander says who comes in; without an answer by ``until`` all of them do.
+
+    ``version`` is the last event that added to them.
+    """
+
+    count: int
+    until: datetime
+    version: int
+
+
+class Awaited(BaseModel):
+    """An on-call service that cannot say yet who is on call, the role that person is wanted for, and why it cannot."""
+
+    service: Choice
+    role: str
+    reason: str | None
+
+
 class IncidentView(BaseModel):
     """An incident. ``duration_seconds`` runs from its beginning and stops at its end.
 
-    ``version`` is its last event, ``attributes_version`` the last that changed an attribute. ``statuses`` are those of its
-    lifecycle, in their order. ``merged_into`` is None as well while the reader may not see that one.
+    ``version`` is its last event, ``attributes_version`` the last that changed an attribute or the visibility. ``statuses`` are
+    those of its lifecycle, in their order. ``commander_stands_in`` until it is found whom the role policies choose.
+
+    ``merged_into`` is None as well while the reader may not see that one.
     """
 
     id: str
@@ -53,6 +75,7 @@ class IncidentView(BaseModel):
     mode: Mode
     visibility: Visibility
     commander: Person | None
+    commander_stands_in: bool
     reporter: Person
     reported_at: datetime
     started_at: datetime
@@ -65,6 +88,9 @@ class IncidentView(BaseModel):
     status_times: list[StatusTime]
     next_statuses: list[Status]
     resources: list[Resource]
+    held: Held | None
+    awaited_on_call: list[Awaited]
+    awaits_role_policies: bool
     version: int
     attributes_version: int
     links: Links
@@ -108,6 +134,7 @@ class Viewer:
             mode=state.mode,
             visibility=state.visibility,
             commander=None if state.commander is None else known[state.commander],
+            commander_stands_in=state.stand_in and _looks_for_commander(state),
             reporter=known[state.reporter],
             reported_at=state.reported_at,
             started_at=state.started_at,
@@ -120,15 +147,37 @@ class Viewer:
             status_times=[StatusTime(status=state.lifecycle.status(name), at=at) for name, at in entered],
             next_statuses=list(state.reachable()),
             resources=[state.resources[kind] for kind in ResourceKind],
+            held=held(state),
+            awaited_on_call=awaited(state),
+            awaits_role_policies=state.roles_awaited and not state.over,
             version=state.seq,
             attributes_version=state.attributes_seq,
             links=self.links(actor.slug, state.id, state.reference),
         )
 
 
-def roles(individual: str, commander: str | None, reporter: str) -> list[str]:
-    """What a participant is in an incident."""
+def held(state: IncidentState) -> Held | None:
+    """The crowd of whom it is asked whether they come in."""
+    asked = state.asked()
+    if state.held_until is None or not asked:
+        return None
+    return Held(count=len(asked), until=state.held_until, version=max(asked.values()))
+
+
+def awaited(state: IncidentState) -> list[Awaited]:
+    """The on-call services that are asked until they can tell: each service and role once, though policy and match may wait."""
+    waited = {(each.service.id, each.role): each for each in state.asking}
+    return [Awaited(service=each.service, role=each.role, reason=each.reason) for each in waited.values()]
+
+
+def _looks_for_commander(state: IncidentState) -> bool:
+    return not state.over and (state.roles_awaited or any(each.role == COMMANDER for each in state.waiting))
+
+
+def roles(individual: str, commander: str | None, reporter: str, taken: Sequence[str] = ()) -> list[str]:
+    """What a participant is in an incident; ``taken`` are the roles they came in with, or took on."""
     return [
         *(["commander"] if individual == commander else []),
         *(["reporter"] if individual == reporter else []),
+        *(role for role in taken if role not in {COMMANDER, "reporter", "participant"}),
     ] or ["participant"]

@@ -1,71 +1,119 @@
 """What the engagement worker does for an incident's workflow."""
 
-import asyncio
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from services.engagement import repository
+from services.engagement import evaluation
+from services.engagement.decision import Decision
+from services.engagement.oncall.provider import OnCallProvider, ProviderFailed
+from services.engagement.roles.evaluation import choose_late, choose_roles
+from services.engagement.targets import PATIENCE, PROVIDERS, resolve
 from services.kit.clock import now
 from services.kit.database import Database
-from services.store.incidents import EvaluationRow
-from workflows.contracts.engagement import Evaluation, EvaluationRequest
-from workflows.domain.attributes import Attributes
-from workflows.domain.engagement import Match, Term, match
-
-PAGE_PEOPLE: Final = 500
-PAGE_BYTES: Final = 250_000
-"""How large a page may become: the event that engages it has to pass through Temporal, which takes two megabytes."""
+from services.store import event_log
+from services.store.incidents import EvaluationRow, RoleDecisionRow
+from services.store.matches import note_matches
+from services.store.teams import OnCallService
+from workflows.contracts.engagement import (
+    Evaluation,
+    EvaluationRequest,
+    OnCall,
+    OnCallRequest,
+    Recalled,
+    RecallRequest,
+    RolesRequest,
+)
+from workflows.domain.engagement import Match, Roles
+from workflows.domain.rules import Target, TargetKind
 
 
 class EngagementActivities:
-    """The activities, with the database they use."""
+    """The activities, with the database they use, and who tells who is on call."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, providers: Mapping[str, OnCallProvider] = PROVIDERS) -> None:
         self._database = database
+        self._providers = providers
 
     @activity.defn(name="engagement.evaluate")
     async def evaluate(self, request: EvaluationRequest) -> Evaluation:
-        """Find whom the attributes engage. Those who are or were in are left out: a match adds only, and once (E4, E5)."""
+        """Find whom the attributes engage and who is new to the incident: a match adds only, and once (E4, E5, E7)."""
+        at = now()
         async with self._database.read(request.organization) as session:
-            terms = await repository.find_terms(session, request.attributes, request.visibility, request.after or "")
-            known = await repository.participant_ids(session, request.incident) if terms else set()
-        terms = [term for term in terms if term.individual not in known]
-        page = await asyncio.to_thread(_page, request.attributes, terms)
+            page, decision, causes = await evaluation.evaluate(session, request, self._providers)
         if page.after is None:
+            row = EvaluationRow(
+                incident_id=request.incident,
+                organization_id=request.organization,
+                attributes_seq=request.attributes_seq,
+                at=at,
+                matched=request.found + len(page.matches),
+                decision=decision.model_dump(mode="json"),
+            )
             async with self._database.write(request.organization) as session:
-                await _note(session, request, request.found + len(page.matches))
+                # A repeated try replaces its own note.
+                await session.merge(row)
+                await note_matches(session, request.incident, causes, at)
         return page
 
+    @activity.defn(name="engagement.choose_roles")
+    async def choose_roles(self, request: RolesRequest) -> Roles:
+        """Ask the role policies who commands, and who has which role (E9)."""
+        at = now()
+        async with self._database.read(request.organization) as session:
+            chosen = await choose_roles(session, request.attributes, request.project, request.visibility, self._providers)
+        await self._keep(request.organization, request.incident, at, chosen.decision)
+        return chosen.roles
 
-def _page(attributes: Attributes, terms: Iterable[Term]) -> Evaluation:
-    people: dict[str, list[Term]] = {}
-    for term in terms:
-        people.setdefault(term.individual, []).append(term)
-    first = sorted(people)[:PAGE_PEOPLE]
-    matches = match(attributes, (term for person in first for term in people[person]))
-    fitting = matches[: _fitting(matches)]
-    return Evaluation(matches=tuple(fitting), after=fitting[-1].individual if len(fitting) < len(people) else None)
+    @activity.defn(name="engagement.resolve_on_call")
+    async def resolve_on_call(self, request: OnCallRequest) -> OnCall:
+        """Ask an on-call service (E10), or the role policies that wait for it (E9).
+
+        Raises:
+            ApplicationError: ``OnCallUnknown``, it cannot tell now, for this reason; ``UnknownService``, it is no longer in use.
+        """
+        waiting = request.waiting
+        if waiting.by_policy:
+            return await self._choose_late(request)
+        target = Target(kind=TargetKind.ONCALL, id=waiting.service.id)
+        async with self._database.read(request.organization) as session:
+            service = await session.get(OnCallService, target.id)
+            if service is None or not service.active:
+                message = f"The on-call service “{waiting.service.name}” is no longer in use."
+                raise ApplicationError(message, type="UnknownService", non_retryable=True)
+            resolved = await resolve(session, [target], now(), self._providers, PATIENCE)
+        if target.id in resolved.failed:
+            raise _unknown(resolved.failed[target.id])
+        people = resolved.people[target]
+        return OnCall(matches=tuple(Match(individual=each, evidence=waiting.evidence, roles=(waiting.role,)) for each in people))
+
+    async def _choose_late(self, request: OnCallRequest) -> OnCall:
+        at = now()
+        try:
+            async with self._database.read(request.organization) as session:
+                on_call, decision = await choose_late(session, request.incident, request.waiting, self._providers)
+        except ProviderFailed as error:
+            raise _unknown(error.reason) from error
+        await self._keep(request.organization, request.incident, at, decision)
+        return on_call
+
+    async def _keep(self, organization: str, incident: str, at: datetime, decision: Decision | None) -> None:
+        if decision is None:
+            return
+        kept = decision.model_dump(mode="json")
+        async with self._database.write(organization) as session:
+            session.add(RoleDecisionRow(organization_id=organization, incident_id=incident, at=at, decision=kept))
+
+    @activity.defn(name="engagement.recall")
+    async def recall(self, request: RecallRequest) -> Recalled:
+        """Read from the log why people match who were held."""
+        async with self._database.read(request.organization) as session:
+            matches = await event_log.held(session, request.incident, {request.seq})
+        return Recalled(matches=matches)
 
 
-def _fitting(matches: list[Match]) -> int:
-    size = 0
-    for number, person in enumerate(matches):
-        size += len(person.model_dump_json().encode())
-        if size > PAGE_BYTES:
-            return number
-    return len(matches)
-
-
-async def _note(session: AsyncSession, request: EvaluationRequest, matched: int) -> None:
-    row = EvaluationRow(
-        incident_id=request.incident,
-        organization_id=request.organization,
-        attributes_seq=request.attributes_seq,
-        at=now(),
-        matched=matched,
-    )
-    # A repeated try replaces its own note.
-    await session.merge(row)
+def _unknown(reason: str) -> ApplicationError:
+    # It is expected, and asked again: no fault of Muster's that its log should tell with a traceback.
+    return ApplicationError(reason, type="OnCallUnknown", category=ApplicationErrorCategory.BENIGN)

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.engagement import contacts
+from services.desk.lookup import Person
+from services.engagement import contacts, records, subscriptions
+from services.engagement.health import Health
 from services.engagement.schemas import (
     EngagementView,
     Going,
@@ -13,11 +15,15 @@ from services.engagement.schemas import (
     NewIndividual,
     NewParticipant,
     ParticipantView,
+    SubscriptionView,
+    TermRecord,
     TermsBody,
     WhyView,
 )
 from services.engagement.service import EngagementService
+from services.engagement.why import explain
 from services.kit.auth import CurrentActor
+from services.kit.clock import Moment
 from services.kit.conditions import IfMatch, set_etag
 from services.kit.paging import After, Filter, Page, PageSize, Pagination
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
@@ -117,9 +123,43 @@ async def list_engagements(
 
 
 @router.get("/incidents/{incident}/engagements/why")
-async def why(session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str, individual: str) -> WhyView:
-    """Why a person is, or is not, in the incident."""
-    return await engagement.why(session, actor, incident, individual)
+async def why(session: CurrentSession, actor: CurrentActor, incident: str, individual: str, at: Moment | None = None) -> WhyView:
+    """Why a person is, or is not, in the incident; with ``at``, why they were or were not at that moment."""
+    return await explain(session, actor, incident, individual, at)
+
+
+@router.get("/incidents/{incident}/subscribers")
+async def list_subscribers(session: CurrentSession, actor: CurrentActor, incident: str) -> Page[Person]:
+    """Who follows the incident, in the order they began to; who may not see it today is none of them."""
+    found = await subscriptions.subscribers(session, actor, incident)
+    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+
+
+@router.post("/incidents/{incident}/subscribe")
+async def subscribe(session: CurrentSession, actor: CurrentActor, incident: str) -> SubscriptionView:
+    """Follow an incident without taking part. Following twice is following once."""
+    await subscriptions.subscribe(session, actor, incident)
+    return SubscriptionView(subscribed=True)
+
+
+@router.post("/incidents/{incident}/unsubscribe")
+async def unsubscribe(session: CurrentSession, actor: CurrentActor, incident: str) -> SubscriptionView:
+    """Follow it no longer; whoever takes part still does."""
+    await subscriptions.unsubscribe(session, actor, incident)
+    return SubscriptionView(subscribed=False)
+
+
+@router.get("/engagement/terms")
+async def list_terms(
+    session: CurrentSession,
+    actor: CurrentActor,
+    owner: Filter | None = None,
+    health: Health | None = None,
+    after: After = None,
+    page_size: PageSize = 25,
+) -> Page[TermRecord]:
+    """How terms do, the oldest first: everybody's, for administrators, or those of one `owner`, for whoever may change them."""
+    return await records.list_terms(session, actor, owner, health, after, page_size)
 
 
 async def _answer(request: Request, engagement: EngagementService, incident: str, individual: str) -> ParticipantView:

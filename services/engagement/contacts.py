@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk import owners
 from services.desk.lookup import Person, find_individual
-from services.engagement import repository
-from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermView
+from services.engagement import repository, terms
+from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual
 from services.kit.auth import Actor, enforce
 from services.kit.clock import now
 from services.kit.errors import Invalid, VersionConflict
@@ -18,13 +18,12 @@ from services.kit.ids import new_id
 from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.accounts import Account, end_access
-from services.store.contacts import Individual, TermRow
+from services.store.contacts import Address, Individual, claim_addresses
 from workflows.domain.policy import CONTACT_RULES, Action, ContactObject, Role, Scope, grants
-from workflows.domain.text import normalise
 
 MAX_SUGGESTIONS: Final = 10
 """How many people are suggested at once."""
-_ACCESS: Final = frozenset({"email", "active"})
+_ACCESS: Final = frozenset({"email", "addresses", "active"})
 """What decides whether, and by which mails, somebody with an account gets in."""
 
 
@@ -72,6 +71,7 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
         Invalid: ``email_taken``.
     """
     actor.require(Action.EDIT_CONTACT, ContactObject())
+    await claim_addresses(session, actor.organization, [new.email, *new.addresses])
     await _require_free(session, new.email)
     row = Individual(
         id=new_id(),
@@ -84,52 +84,58 @@ async def create_individual(session: AsyncSession, actor: Actor, new: NewIndivid
     )
     async with _unless_taken(session):
         session.add(row)
-    await _replace_terms(session, actor, row, new.terms)
+    await _put_addresses(session, row, new.addresses)
+    await terms.replace(session, actor, row, new.terms)
     return (await views(session, [row]))[0]
 
 
 async def change_individual(
     session: AsyncSession, actor: Actor, individual: str, changes: IndividualChanges, version: int | None = None
 ) -> IndividualView:
-    """Change name, address, or whether the individual is still to be engaged.
+    """Change name, addresses, or whether the individual is still to be engaged.
 
     Raises:
         NotFound, Forbidden, VersionConflict, Invalid: see there.
         Conflict: ``last_owner``.
     """
     row = await _to_edit(session, actor, individual, version)
-    new = {name: value for name, value in changes.model_dump(exclude_none=True).items() if value != getattr(row, name)}
+    present = [address.email for address in (await repository.addresses_of(session, [row.id]))[row.id]]
+    given = changes.model_dump(exclude_none=True)
+    now_ = {name: present if name == "addresses" else getattr(row, name) for name in given}
+    new = {name: value for name, value in given.items() if value != now_[name]}
     account = await repository.account_of(session, row.id)
     _require(actor, row, account, new)
     if changes.active is False:
         await owners.require_another(session, row)
+    addresses: list[str] = new.pop("addresses", present)
+    await claim_addresses(session, actor.organization, [*([new["email"]] if "email" in new else []), *addresses])
     if "email" in new:
         await _require_free(session, new["email"], row.id)
-    if account is not None and new.keys() & _ACCESS:
-        before = {name: getattr(row, name) for name in new.keys() & _ACCESS}
-        after = {name: new[name] for name in before}
+    if account is not None and (new.keys() & _ACCESS or addresses != present):
+        after = {name: new[name] for name in new.keys() & _ACCESS}
+        after |= {} if addresses == present else {"addresses": addresses}
+        before = {name: now_[name] for name in after}
         audit.record(session, actor.origin, "contact.changed", row.id, row.name, before=before, after=after)
     async with _unless_taken(session):
         for name, value in new.items():
             setattr(row, name, value)
         row.version += 1
+    await _put_addresses(session, row, addresses)
     if account is not None and new.get("active") is False:
         await end_access(session, account.id)
     return (await views(session, [row]))[0]
 
 
 async def put_terms(
-    session: AsyncSession, actor: Actor, individual: str, terms: Sequence[str], version: int | None = None
+    session: AsyncSession, actor: Actor, individual: str, phrases: Sequence[str], version: int | None = None
 ) -> IndividualView:
-    """Put these terms in place of the ones before. A term that stays keeps its id; spelt differently, it gets a new version.
-
-    A term that stays also keeps who set it: an administrator who saves an entry has not vouched for every term in it.
+    """Put these terms in place of the ones before; see ``terms.replace``.
 
     Raises:
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await _to_edit(session, actor, individual, version)
-    await _replace_terms(session, actor, row, terms)
+    await terms.replace(session, actor, row, phrases)
     row.version += 1
     return (await views(session, [row]))[0]
 
@@ -145,48 +151,39 @@ async def deactivate(session: AsyncSession, actor: Actor, individual: str, versi
 
 
 async def views(session: AsyncSession, rows: Sequence[Individual]) -> list[IndividualView]:
-    """How individuals are shown, with their terms."""
-    terms = await repository.terms_of(session, [row.id for row in rows])
+    """How individuals are shown, with their addresses, teams and terms."""
+    ids = [row.id for row in rows]
+    addresses = await repository.addresses_of(session, ids)
+    teams = await repository.teams_of(session, ids)
+    kept = await repository.terms_of(session, ids)
     return [
         IndividualView(
             id=row.id,
             name=row.name,
             email=row.email,
             active=row.active,
-            terms=[term.phrase for term in terms[row.id]],
-            term_details=[TermView(id=term.id, phrase=term.phrase, version=term.version) for term in terms[row.id]],
+            addresses=[address.email for address in addresses[row.id]],
+            teams=teams[row.id],
+            terms=[term.phrase for term in kept[row.id]],
+            term_details=terms.views(kept[row.id]),
             version=row.version,
         )
         for row in rows
     ]
 
 
-async def _replace_terms(session: AsyncSession, actor: Actor, row: Individual, phrases: Sequence[str]) -> None:
-    present = {term.normalised: term for term in (await repository.terms_of(session, [row.id]))[row.id]}
-    wanted: dict[str, str] = {}
-    for phrase in phrases:
-        wanted.setdefault(normalise(phrase), phrase)
-    for normalised, term in present.items():
-        if normalised not in wanted:
-            await session.delete(term)
-        elif term.phrase != wanted[normalised]:
-            term.phrase, term.version = wanted[normalised], term.version + 1
-    for normalised, phrase in wanted.items():
-        if normalised not in present:
-            session.add(
-                TermRow(
-                    id=new_id(),
-                    organization_id=row.organization_id,
-                    individual_id=row.id,
-                    phrase=phrase,
-                    normalised=normalised,
-                    words=len(normalised.split()),
-                    self_set=not _keeps_contacts(actor),
-                    version=1,
-                    created_at=now(),
-                )
-            )
-    await session.flush()
+async def _put_addresses(session: AsyncSession, row: Individual, emails: Sequence[str]) -> None:
+    """Put these further addresses in place of the ones before; the main one is none of them."""
+    for number, email in enumerate(emails):
+        await _require_free(session, email, row.id, f"addresses.{number}")
+    present = {address.email_folded: address for address in (await repository.addresses_of(session, [row.id]))[row.id]}
+    wanted = {email.casefold(): email for email in emails if email.casefold() != row.email.casefold()}
+    async with _unless_taken(session):
+        for folded in present.keys() - wanted.keys():
+            await session.delete(present[folded])
+        for folded, email in wanted.items():
+            if folded not in present:
+                session.add(Address(id=new_id(), organization_id=row.organization_id, individual_id=row.id, email=email))
 
 
 async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version: int | None) -> Individual:
@@ -197,10 +194,6 @@ async def _to_edit(session: AsyncSession, actor: Actor, individual: str, version
     if version is not None and version != row.version:
         raise VersionConflict
     return row
-
-
-def _keeps_contacts(actor: Actor) -> bool:
-    return actor.may(Action.EDIT_TERMS, ContactObject())
 
 
 def _require(actor: Actor, row: Individual, account: Account | None, new: Mapping[str, object]) -> None:
@@ -214,9 +207,9 @@ def _require(actor: Actor, row: Individual, account: Account | None, new: Mappin
             enforce(grants(actor.scopes, Scope.ADMIN), "individual")
 
 
-async def _require_free(session: AsyncSession, email: str, other_than: str | None = None) -> None:
+async def _require_free(session: AsyncSession, email: str, other_than: str | None = None, field: str = "email") -> None:
     if await repository.email_taken(session, email, other_than):
-        raise _email_taken()
+        raise _email_taken(field)
 
 
 @asynccontextmanager
@@ -229,5 +222,5 @@ async def _unless_taken(session: AsyncSession) -> AsyncIterator[None]:
         raise _email_taken() from error
 
 
-def _email_taken() -> Invalid:
-    return Invalid.of("email", "email_taken", "Another individual has this address. Change that one instead.")
+def _email_taken(field: str = "email") -> Invalid:
+    return Invalid.of(field, "email_taken", "Another individual has this address. Change that one instead.")

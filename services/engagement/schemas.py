@@ -5,12 +5,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from services.desk.lookup import Person
+from services.desk.lookup import Person, PersonText
+from services.engagement.health import Health
+from services.engagement.rotation import Rotation
+from services.kit.clock import Moment
 from services.kit.schemas import Body, Email, Name, Named
-from workflows.domain.attributes import Text, Trimmed
+from workflows.domain.attributes import Choice, Text, Trimmed
 from workflows.domain.engagement import Evidence
+from workflows.domain.rules import TargetKind
 from workflows.domain.text import MAX_PHRASE_WORDS, normalise
 
+MAX_ADDRESSES: Final = 20
+MAX_TEAM: Final = 1_000
 MAX_TERMS: Final = 200
 MAX_NORMALISED: Final = 400
 
@@ -28,6 +34,10 @@ def _phrase(text: str) -> str:
 
 
 TermText = Annotated[Trimmed, StringConstraints(max_length=200), AfterValidator(_phrase)]
+Addresses = Annotated[list[Email], Field(max_length=MAX_ADDRESSES, fail_fast=True)]
+Notify = Literal["members", "list"]
+Members = Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(max_length=MAX_TEAM, fail_fast=True)]
+"""The ids of a team's members."""
 Terms = Annotated[list[TermText], Field(max_length=MAX_TERMS, fail_fast=True)]
 
 
@@ -36,6 +46,7 @@ class NewIndividual(Body):
 
     name: Name
     email: Email
+    addresses: Addresses = Field(default_factory=list)
     terms: Terms = Field(default_factory=list)
     active: bool = True
 
@@ -45,11 +56,12 @@ class IndividualChanges(Body):
 
     name: Name | None = None
     email: Email | None = None
+    addresses: Addresses | None = None
     active: bool | None = None
 
 
 class TermsBody(Body):
-    """All the terms of an individual, in place of the ones before."""
+    """All the terms of an individual, a team or an on-call service, in place of the ones before."""
 
     terms: Terms
 
@@ -62,22 +74,182 @@ class TermView(BaseModel):
     version: int
 
 
+class TermOwnerView(BaseModel):
+    """Whose a term is: an individual's, a team's or an on-call service's."""
+
+    kind: TargetKind
+    id: str
+    name: str
+
+
+class TermRecord(TermView):
+    """A term, and how it has done.
+
+    ``matches`` are the incidents in which it occurred, ``not_relevant`` those of them in which somebody whom it engaged said so.
+    ``health``: "noisy" when these are at least three and 30 % of its matches, "dead" without a match for 90 days.
+    """
+
+    owner: TermOwnerView
+    matches: int
+    not_relevant: int
+    last_match_at: datetime | None
+    health: Health
+
+
 class IndividualView(BaseModel):
-    """An individual. ``terms`` are the phrases; ``term_details`` have their ids and versions, which evidence refers to."""
+    """An individual. Mail goes to ``email``; ``addresses`` are those they have besides.
+
+    ``terms`` are the phrases; ``term_details`` have their ids and versions, which evidence refers to. ``teams`` are by name.
+    """
 
     id: str
     name: str
     email: str
+    addresses: list[str]
+    active: bool
+    teams: list[Choice]
+    terms: list[str]
+    term_details: list[TermView]
+    version: int
+
+
+class NewTeam(Body):
+    """People who are engaged together. With ``notify`` "list", the list at ``list_address`` is engaged in their place."""
+
+    name: Name
+    members: Members = Field(default_factory=list)
+    notify: Notify = "members"
+    list_address: Email | None = None
+    terms: Terms = Field(default_factory=list)
+    active: bool = True
+
+
+class TeamChanges(Body):
+    """What is to change about a team; ``members`` come in place of the ones before."""
+
+    name: Name | None = None
+    members: Members | None = None
+    notify: Notify | None = None
+    list_address: Email | None = None
+    active: bool | None = None
+
+
+class TeamMemberView(Person):
+    """A member of a team; who is not active is not engaged with it."""
+
+    active: bool
+
+
+class TeamEntry(BaseModel):
+    """A team, as lists show it."""
+
+    id: str
+    name: str
+    notify: Notify
+    list_address: str | None
+    member_count: int
     active: bool
     terms: list[str]
     term_details: list[TermView]
     version: int
 
 
+class TeamView(TeamEntry):
+    """A team, with its members by name."""
+
+    members: list[TeamMemberView]
+
+
+class NewOnCallService(Body):
+    """Something for which somebody is on call."""
+
+    name: Name
+    provider: Literal["rotation"] = "rotation"
+    rotation: Rotation = Rotation()
+    terms: Terms = Field(default_factory=list)
+    active: bool = True
+
+
+class OnCallServiceChanges(Body):
+    """What is to change about an on-call service; the ``rotation`` comes whole."""
+
+    name: Name | None = None
+    rotation: Rotation | None = None
+    active: bool | None = None
+
+
+class OnCallPerson(Person):
+    """Somebody who is on call; who is not active is not brought in, so an override should name somebody else."""
+
+    active: bool
+
+
+class ShiftView(BaseModel):
+    """From when until when someone is on call, or nobody: by the layer of this name, or by this override."""
+
+    from_: datetime = Field(serialization_alias="from")
+    until: datetime
+    individual: OnCallPerson | None
+    layer: str | None
+    override: str | None
+
+
+class OnCallView(BaseModel):
+    """Who is on call, and until when; None: for longer than ``HORIZON``. ``following`` is who comes then, if anybody.
+
+    An override is told until it ends, also if the same person is on call after it.
+    """
+
+    individual: OnCallPerson | None
+    until: datetime | None
+    layer: str | None
+    override: str | None
+    following: OnCallPerson | None
+
+
+class NewOverride(Body):
+    """Someone (by id, address or name) who is on call for a while, whatever the rotation says."""
+
+    individual: PersonText
+    from_: Moment = Field(alias="from")
+    until: Moment
+
+
+class OverrideView(BaseModel):
+    """An override."""
+
+    id: str
+    individual: Person
+    from_: datetime = Field(serialization_alias="from")
+    until: datetime
+
+
+class OnCallServiceEntry(BaseModel):
+    """An on-call service, as lists show it: with who is on call now."""
+
+    id: str
+    name: str
+    provider: str
+    active: bool
+    on_call: OnCallPerson | None
+    terms: list[str]
+    term_details: list[TermView]
+    version: int
+
+
+class OnCallServiceView(OnCallServiceEntry):
+    """An on-call service. ``people`` are those whom the rotation names; ``overrides`` are those that are not over."""
+
+    rotation: Rotation
+    people: list[Person]
+    overrides: list[OverrideView]
+
+
 class ParticipantView(BaseModel):
-    """A person's participation."""
+    """A person's participation, or that of a team's mailing list."""
 
     individual: Person
+    is_list: bool
     roles: list[str]
     state: Literal["engaged", "joined", "left", "removed"]
     joined_at: datetime
@@ -94,19 +266,58 @@ class EngagementView(BaseModel):
     evidence: list[Evidence]
 
 
+class AskedView(BaseModel):
+    """A condition of a rule in words, what the incident had, and whether it held."""
+
+    asked: str
+    found: list[str]
+    holds: bool
+
+
+class RuleWhyView(BaseModel):
+    """A rule, or a role policy, that is about a person, as it was judged.
+
+    ``via`` is a team or an on-call service that can stand for them. ``stood_for_them`` is whether it did then; None if that could
+    not be told. If it did not, ``missed`` says whom it engages instead, in words that follow "it holds, but".
+    """
+
+    id: str
+    version: int
+    name: str
+    sentence: str
+    holds: bool
+    via: str | None
+    stood_for_them: bool | None
+    missed: str | None
+    conditions: list[AskedView]
+
+
 class WhyView(BaseModel):
     """Why a person is, or is not, in an incident: in words, with the evidence or the terms that did not occur.
 
-    ``at`` is when they were engaged, None if they never were.
+    ``at`` is when they were engaged, None if they never were; ``held_at`` when they were held back, if they were and have not
+    come in. ``rules`` are those about them: as they were when they were engaged or held, else at the moment that was asked
+    for. ``policies`` are the role policies about them: those that chose them, else those that were asked when the incident
+    was reported. ``failures`` are the on-call services that could not tell, with the reason.
     """
 
     individual: Person
     engaged: bool
     at: datetime | None
+    held_at: datetime | None
     reason: str
     explanation: str
     evidence: list[Evidence]
     terms: list[str]
+    rules: list[RuleWhyView]
+    policies: list[RuleWhyView]
+    failures: list[str]
+
+
+class SubscriptionView(BaseModel):
+    """Whether one follows an incident."""
+
+    subscribed: bool
 
 
 class NewParticipant(Body):

@@ -1,8 +1,7 @@
 """Who takes part in an incident, and why (E5, E6)."""
 
-import asyncio
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,28 +9,39 @@ from services.desk.commands import Desk
 from services.desk.lookup import Person, find_incident, find_individual
 from services.desk.views import roles
 from services.engagement import repository
-from services.engagement.schemas import EngagementView, ParticipantView, WhyView
+from services.engagement.schemas import EngagementView, ParticipantView
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import Conflict
-from services.store.contacts import Individual, TermRow
+from services.kit.paging import Page, cut, decode_after
+from services.store.contacts import Individual
 from services.store.incidents import EventRow, Incident, ParticipantRow
 from workflows.domain.commands import Add, Leave
-from workflows.domain.engagement import Evidence, EvidenceKind, Match, candidates
-from workflows.domain.events import Departure, Visibility
+from workflows.domain.engagement import Evidence, EvidenceKind, Match
+from workflows.domain.events import Departure
 from workflows.domain.incident import IncidentState
 
 LATE = timedelta(seconds=15)
 """How long an evaluation may take before the incident's page says that it is missing."""
 
+SHOWN = 50
+"""How many people are shown at once."""
+
 State = Literal["engaged", "joined", "left", "removed"]
 
-_GONE = {
-    Departure.LEFT: "left the incident",
-    Departure.REMOVED: "was removed from the incident",
-    Departure.NOT_RELEVANT: "said that the incident is not relevant to them",
-}
+
+class Crowd(NamedTuple):
+    """Those who are in an incident (``here``: some of them, the commander and the reader first), and those who went.
+
+    ``inside`` is whether the reader is in.
+    """
+
+    present: int
+    gone: int
+    inside: bool
+    here: list[ParticipantView]
+    went: list[ParticipantView]
 
 
 class EngagementService:
@@ -51,6 +61,46 @@ class EngagementService:
         found = await repository.participants(session, incident.id)
         return [_participant(row, person, incident) for row, person in found]
 
+    async def crowd(self, session: AsyncSession, actor: Actor, reference: str) -> Crowd:
+        """How many are and were in an incident, and some of them: it is read in the same time however many they are.
+
+        Raises:
+            NotFound: no such incident for this actor.
+        """
+        incident = await find_incident(session, actor, reference)
+        first = [each for each in (incident.commander_id, actor.individual) if each is not None]
+        present, gone = await repository.count_participants(session, incident.id)
+        here, went = [
+            await repository.some_participants(session, incident.id, departed=departed, first=first, limit=SHOWN)
+            for departed in (False, True)
+        ]
+        return Crowd(
+            present=present,
+            gone=gone,
+            inside=any(person.id == actor.individual for _, person in here),
+            here=[_participant(row, person, incident) for row, person in here],
+            went=[_participant(row, person, incident) for row, person in went],
+        )
+
+    async def named(
+        self, session: AsyncSession, actor: Actor, reference: str, q: str = "", after: str | None = None
+    ) -> Page[ParticipantView]:
+        """A page of those who are in an incident, by name; the words of ``q`` begin words of the name or the address.
+
+        Raises:
+            NotFound: no such incident for this actor.
+            BadRequest: ``unknown_after``.
+        """
+        incident = await find_incident(session, actor, reference)
+        scope = f"participants {incident.id} {q}"
+        position = None
+        if after is not None:
+            name, individual = decode_after(scope, after, 2)
+            position = (name, individual)
+        rows = await repository.named_participants(session, incident.id, q, position, SHOWN + 1)
+        shown, pagination = cut(rows, SHOWN, scope, lambda row: [row[1].name, row[1].id])
+        return Page(data=[_participant(row, person, incident) for row, person in shown], pagination=pagination)
+
     async def participant(self, session: AsyncSession, incident: str, individual: str) -> ParticipantView:
         """One person's participation, for whoever has just changed it. ``incident`` is an id."""
         row = await session.get_one(ParticipantRow, (incident, individual))
@@ -69,35 +119,6 @@ class EngagementService:
             EngagementView(individual=_person(person), state=_state(row), at=row.engaged_at, evidence=_evidence(row))
             for row, person in found
         ]
-
-    async def why(self, session: AsyncSession, actor: Actor, reference: str, individual: str) -> WhyView:
-        """Why a person is, or is not, in an incident.
-
-        Raises:
-            NotFound: no such incident for this actor, or no such individual.
-        """
-        incident = await find_incident(session, actor, reference)
-        person = await find_individual(session, individual)
-        row = await session.get(ParticipantRow, (incident.id, person.id))
-        terms = (await repository.terms_of(session, [person.id]))[person.id]
-        state = IncidentState.model_validate(incident.state)
-        if row is not None:
-            reason, explanation = _why_in(row, person)
-        else:
-            longest = max((term.words for term in terms), default=0)
-            occurring = await asyncio.to_thread(candidates, state.attributes, longest)
-            matching = [term for term in terms if term.normalised in occurring]
-            looked = await repository.last_evaluated_seq(session, incident.id) >= state.attributes_seq
-            reason, explanation = _why_not(person, bool(terms), matching, state, looked)
-        return WhyView(
-            individual=_person(person),
-            engaged=row is not None and row.departed is None,
-            at=None if row is None else row.engaged_at,
-            reason=reason,
-            explanation=explanation,
-            evidence=[] if row is None else _evidence(row),
-            terms=[term.phrase for term in terms],
-        )
 
     async def is_late(self, session: AsyncSession, actor: Actor, reference: str) -> bool:
         """Whether the attributes changed a while ago and nobody could look for people since: the page must say so.
@@ -163,7 +184,8 @@ class EngagementService:
 def _participant(row: ParticipantRow, person: Individual, incident: Incident) -> ParticipantView:
     return ParticipantView(
         individual=_person(person),
-        roles=roles(person.id, incident.commander_id, incident.reporter_id),
+        is_list=person.kind == "list",
+        roles=roles(person.id, incident.commander_id, incident.reporter_id, row.roles),
         state=_state(row),
         joined_at=row.engaged_at,
         left_reason=row.departed_reason,
@@ -183,33 +205,3 @@ def _state(row: ParticipantRow) -> State:
     if row.departed is not None:
         return "removed" if row.departed == Departure.REMOVED else "left"
     return "joined" if row.joined else "engaged"
-
-
-def _why_in(row: ParticipantRow, person: Individual) -> tuple[str, str]:
-    if row.departed is None:
-        return "engaged", f"{person.name} is in the incident."
-    departure = Departure(row.departed)
-    return departure.value, f"{person.name} {_GONE[departure]}, so no match brings them in again."
-
-
-def _why_not(person: Individual, has_terms: bool, matching: list[TermRow], state: IncidentState, looked: bool) -> tuple[str, str]:
-    name = person.name
-    if not person.active:
-        return "inactive", f"{name} is not active, and only active people are engaged."
-    if not has_terms:
-        return "no_terms", f"{name} has no terms, so nothing in an incident can match."
-    if not matching:
-        return "no_match", f"None of {name}'s terms occurs in the title, description, type, severity, priority or tags."
-    if state.visibility is Visibility.RESTRICTED and all(term.self_set for term in matching):
-        return "self_set_term", (
-            f"{name}'s own term matches, but a restricted incident is joined only by terms that an administrator set: "
-            "one can remove the term and set it again."
-        )
-    if state.over:
-        return "over", "The incident is over; people are engaged only while it is open."
-    if not looked:
-        return "not_evaluated_yet", f"{name} matches, and Muster is about to look for people again."
-    return "term_is_newer", (
-        f"{name}'s term is newer than the last change of the incident, or did not count while it was restricted; "
-        f"the next change will engage {name}."
-    )

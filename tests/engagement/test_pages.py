@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from services.engagement.activities import PAGE_BYTES, PAGE_PEOPLE, EngagementActivities
+from services.engagement.activities import EngagementActivities
+from services.engagement.evaluation import PAGE_BYTES, PAGE_PEOPLE
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
@@ -45,6 +46,7 @@ async def test_pages_are_bounded_and_noted_with_the_last(
         incident=incident,
         attributes=Attributes(title="x", description=f"aa{between}bb", type=choice, severity=choice, priority=choice),
         attributes_seq=99,
+        project=choice,
         visibility=Visibility.PUBLIC,
     )
 

@@ -1,0 +1,1 @@
+"""Engagement rules (E3): kept by administrators, found by their anchors, judged when an incident changes."""

@@ -1,0 +1,1 @@
+"""Teams: kept by administrators, and engaged together (E1)."""
