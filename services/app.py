@@ -1,7 +1,7 @@
 """The composition root: picks implementations, and mounts the chosen services."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +24,14 @@ from services.desk.commands import Desk
 from services.desk.views import Viewer
 from services.engagement import api as engagement_api
 from services.engagement.activities import EngagementActivities
+from services.engagement.oncall import api as oncall_api
+from services.engagement.oncall.provider import OnCallProvider
+from services.engagement.preview import api as preview_api
+from services.engagement.roles import api as roles_api
+from services.engagement.rules import api as rules_api
 from services.engagement.service import EngagementService
+from services.engagement.targets import PROVIDERS
+from services.engagement.teams import api as teams_api
 from services.intake import api as intake_api
 from services.intake.relay import Relay
 from services.intake.service import IntakeService
@@ -87,8 +94,16 @@ class Muster:
     services: dict[str, Service]
 
 
-async def assemble(settings: Settings, database: Database, target: Target = Target()) -> Muster:  # noqa: B008  (immutable)
-    """Put everything together; nothing is started yet. ``target`` is Temporal, as far as the environment does not say."""
+async def assemble(
+    settings: Settings,
+    database: Database,
+    target: Target = Target(),  # noqa: B008  (immutable)
+    providers: Mapping[str, OnCallProvider] = PROVIDERS,
+) -> Muster:
+    """Put everything together; nothing is started yet. ``target`` is Temporal, as far as the environment does not say.
+
+    ``providers`` are those that on-call services can have.
+    """
     client = await connect(target)
     gateway = IncidentGateway(client)
     desk = Desk(database, gateway)
@@ -97,17 +112,10 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
     relay = Relay(database, gateway)
     tail = Tail(database)
     lifecycle = LifecycleActivities(database, gateway, _resources(platform, settings.base_url))
-    engagement = EngagementActivities(database)
-    notify = NotifyActivities(database, Renderer(settings.base_url), _channels())
     services = (
         Service("accounts", accounts_api.ROUTERS),
         Service("intake", [intake_api.reports, intake_api.router], lifespan=lambda: _running(relay.run)),
-        Service(
-            "engagement",
-            [engagement_api.router, engagement_api.commands],
-            queues.ENGAGEMENT,
-            activities=[engagement.evaluate],
-        ),
+        _engagement(EngagementActivities(database, providers)),
         Service(
             "lifecycle",
             [lifecycle_api.router, lifecycle_api.exports, lifecycle_api.commands],
@@ -116,13 +124,7 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
             activities=[lifecycle.append_events, lifecycle.open_resource, lifecycle.hand_over_merged],
             lifespan=lambda: _running(tail.run, lambda: nudge_in_doubt(database)),
         ),
-        Service(
-            "notify",
-            [notify_api.router, notify_api.commands],
-            queues.NOTIFY,
-            workflows=[NotificationWorkflow],
-            activities=[notify.plan, notify.deliver],
-        ),
+        _notify(NotifyActivities(database, Renderer(settings.base_url), _channels())),
         Service("web", pages.ROUTERS),
     )
     accounts = AccountsService(database, secure=settings.is_secure)
@@ -145,6 +147,49 @@ async def assemble(settings: Settings, database: Database, target: Target = Targ
         lifecycle=LifecycleService(database, desk, viewer, platform),
         notify=NotifyService(gateway),
         services={service.name: service for service in services},
+    )
+
+
+def _accounts() -> Service:
+    """The service that knows who is who."""
+    return Service(
+        "accounts",
+        [
+            accounts_api.router,
+            accounts_api.administered,
+            accounts_api.api_tokens,
+            accounts_api.audit_log,
+            accounts_api.sign_in_provider,
+        ],
+    )
+
+
+def _engagement(activities: EngagementActivities) -> Service:
+    """The service that finds people."""
+    return Service(
+        "engagement",
+        [
+            engagement_api.router,
+            teams_api.router,
+            oncall_api.router,
+            rules_api.router,
+            *roles_api.ROUTERS,
+            preview_api.router,
+            engagement_api.commands,
+        ],
+        queues.ENGAGEMENT,
+        activities=[activities.evaluate, activities.choose_roles, activities.resolve_on_call, activities.recall],
+    )
+
+
+def _notify(activities: NotifyActivities) -> Service:
+    """The service that tells people."""
+    return Service(
+        "notify",
+        [notify_api.router, notify_api.commands],
+        queues.NOTIFY,
+        workflows=[NotificationWorkflow],
+        activities=[activities.plan, activities.deliver],
     )
 
 

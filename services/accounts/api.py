@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from services.accounts import audit, lists, members, profile, projects, repository, tokens
 from services.accounts.audit import AuditQuery
+from services.accounts.organization_settings import OrganizationSettings, SettingsChanges, change_settings, get_settings
 from services.accounts.schemas import (
     AuditEntry,
     IssuedToken,
@@ -260,6 +261,24 @@ async def add_project_member(session: CurrentSession, actor: CurrentActor, proje
 async def remove_project_member(session: CurrentSession, actor: CurrentActor, project: str, account: str) -> None:
     """End an account's membership in a project."""
     await projects.remove_member(session, actor, project, account)
+
+
+@administered.get("/settings")
+async def get_organization_settings(session: CurrentSession, actor: CurrentActor, response: Response) -> OrganizationSettings:
+    """What the organization sets for all its incidents."""
+    found = await get_settings(session, actor)
+    set_etag(response, found.version)
+    return found
+
+
+@administered.patch("/settings")
+async def change_organization_settings(
+    session: CurrentSession, actor: CurrentActor, body: SettingsChanges, version: IfMatch, response: Response
+) -> OrganizationSettings:
+    """Change settings; what is left out stays. A new `storm_limit` holds from the next change of an incident on."""
+    changed = await change_settings(session, actor, body, version)
+    set_etag(response, changed.version)
+    return changed
 
 
 @router.get("/incident-types")

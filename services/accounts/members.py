@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,11 +19,11 @@ from services.kit.ids import new_id
 from services.kit.paging import Page, cut, decode_after
 from services.store import audit
 from services.store.accounts import Account, end_access
-from services.store.contacts import Individual, matching
+from services.store.contacts import Individual, TermRow, claim_addresses, matching, reached_at
 from services.store.deliveries import Delivery, InboxMessage, intend_letter
 from services.store.incidents import Incident
 from services.store.organizations import Project, ProjectMember
-from workflows.domain.policy import AccountObject, Action, Role
+from workflows.domain.policy import AccountObject, Action, Role, Subject
 
 MAX_COMMANDED: Final = 20
 """How many of the incidents somebody leads are told."""
@@ -118,7 +118,8 @@ async def invite(session: AsyncSession, actor: Actor, new: NewMember) -> MemberV
     """
     actor.require(Action.MANAGE_ACCOUNT, AccountObject(role=new.role))
     projects = await _pick_projects(session, new.projects)
-    individual = await session.scalar(select(Individual).where(Individual.email_folded == new.email.casefold()))
+    await claim_addresses(session, actor.organization, [new.email])
+    individual = await session.scalar(select(Individual).where(reached_at(new.email)))
     if individual is not None:
         await _require_invitable(session, individual)
     belongs = {"organization_id": actor.organization}
@@ -172,6 +173,8 @@ async def change_member(
 ) -> MemberView:
     """Change somebody's role, and whether they can sign in. Deactivating ends every session, token, link and invitation.
 
+    Whoever is no longer an administrator has vouched for none of their own terms: these bring them into no restricted incident.
+
     Raises:
         NotFound, Forbidden, VersionConflict: see there.
         Conflict: ``last_owner``, ``yourself``.
@@ -188,6 +191,10 @@ async def change_member(
     if role != row.role:
         before, after = {"role": row.role}, {"role": role}
         audit.record(session, actor.origin, "member.role_changed", row.id, individual.name, before=before, after=after)
+        if Subject(role=Role(row.role)).administers and not Subject(role=role).administers:
+            # What they set while they did opens restricted incidents.
+            own = update(TermRow).where(TermRow.individual_id == individual.id, ~TermRow.self_set)
+            await session.execute(own.values(self_set=True))
     if active != row.active:
         await end_access(session, row.id)
         action = "member.reactivated" if active else "member.deactivated"
@@ -244,6 +251,8 @@ async def _require_invitable(session: AsyncSession, individual: Individual) -> N
     if present is not None:
         gone = "" if present.active else " It was deactivated: reactivate it instead."
         raise Invalid.of("email", "email_taken", f"{individual.name} has an account with this address already.{gone}")
+    if individual.kind == "list":
+        raise Invalid.of("email", "email_taken", "This is the address of a team's mailing list. Give a person's address.")
     if not individual.active:
         message = f"{individual.name} is no longer active. Make the contact active again first."
         raise Invalid.of("email", "inactive", message)

@@ -223,7 +223,7 @@ async def _person(session: AsyncSession, request: Request, setting: _Setting, id
     if individual is not None and account is not None:
         person = _usable(Person(account, individual, organization))
         return await _bind(session, request, person, identity)
-    if not provider.admits:
+    if not provider.admits or (individual is not None and individual.kind == "list"):
         raise Forbidden(
             "You have no account in this organization. Ask an administrator to invite you by this address: " + identity.address,
             "not_a_member",

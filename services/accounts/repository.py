@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.store.accounts import Account, Credential, Token
-from services.store.contacts import Individual
+from services.store.contacts import Individual, reached_at
 from services.store.deliveries import Delivery
 from services.store.organizations import Organization, Project, Setting
 from workflows.domain.policy import Role
@@ -78,8 +78,8 @@ async def by_id(session: AsyncSession, account: str) -> Person | None:
 
 
 async def by_email(session: AsyncSession, email: str) -> Person | None:
-    """A person of the session's organization who can sign in, by address, however it is cased."""
-    query = _PEOPLE.where(Individual.email_folded == email.casefold(), Account.kind == "person")
+    """A person of the session's organization who can sign in, by any of their addresses, however it is cased."""
+    query = _PEOPLE.where(reached_at(email), Account.kind == "person")
     row = (await session.execute(query.limit(1))).one_or_none()
     return None if row is None else Person(*row)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, JsonValue, StringConstraints
 
 from services.desk.lookup import Person
 from services.kit.clock import Moment
-from services.kit.preferences import Preferences
+from services.kit.preferences import Preferences, TimeZone
 from services.kit.schemas import Body, Email, Name, Named
 from workflows.domain.attributes import Choice
 from workflows.domain.policy import Role, Scope
@@ -64,6 +64,8 @@ class Me(BaseModel):
 class PreferenceChanges(Body, Preferences):
     """What is to change of preferences; what is not named stays."""
 
+    time_zone: TimeZone | None = None
+
 
 class MeChanges(Body):
     """What someone is to change about themselves."""
@@ -92,7 +94,7 @@ class NewToken(Body):
     scopes: Annotated[frozenset[Scope], Field(min_length=1)]
     kind: Literal["personal", "service"] = "personal"
     role: Literal[Role.MEMBER, Role.ADMIN] = Role.MEMBER
-    expires_in: Annotated[int, Field(ge=1, le=MAX_DAYS)] | None = None
+    expires_in: Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS)] | None = None
     expires_at: Moment | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from services.desk.lookup import Person, PersonText
-from services.desk.views import Links
+from services.desk.views import Awaited, Held, Links
 from services.kit.clock import Moment
 from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Description, Tags, Title
@@ -46,6 +46,7 @@ class Receipt(BaseModel):
     """How far Muster has come with a report (R3).
 
     ``starting``: written down, its workflow not begun; ``working``; ``ready``: everything that follows by itself is done.
+    Who is ``held`` has not come in: the commander is asked first. ``awaited_on_call`` are the services that cannot say who comes.
     """
 
     incident: str
@@ -55,4 +56,6 @@ class Receipt(BaseModel):
     commander: Person | None
     resources: list[Resource]
     participants: list[ReceiptParticipant]
+    held: Held | None
+    awaited_on_call: list[Awaited]
     links: Links

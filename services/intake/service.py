@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk.choices import pick_project, pick_setting
 from services.desk.lookup import Person, find_incident, people, resolve_person
-from services.desk.views import IncidentView, Viewer, roles
+from services.desk.views import IncidentView, Viewer, awaited, held, roles
 from services.intake import repository
 from services.intake.schemas import Receipt, ReceiptParticipant, ReportBody
 from services.kit.auth import Actor
@@ -68,6 +68,8 @@ class IntakeService:
             commander=commander,
             resources=[state.resources[kind] for kind in ResourceKind],
             participants=[_engaged(entry, person, row) for entry, person in found],
+            held=held(state),
+            awaited_on_call=awaited(state),
             links=self._viewer.links(actor.slug, row.id, row.reference),
         )
 

@@ -125,6 +125,13 @@ class Route(Scoped):
         return JSONResponse(told, response.status_code, headers)
 
 
+class PreviewRoute(Route):
+    """A route to which something is sent that is not to be kept: it only reads, and asks for no more than that."""
+
+    to_change = Scope.READ
+    only_reads = _READING | {"POST"}
+
+
 class ReportRoute(Route):
     """A route whose answers are kept for ever: a report is never made twice (R2)."""
 

@@ -14,7 +14,17 @@ from services.kit.database import Database
 from services.kit.errors import BadRequest, NotFound, NotSignedIn
 from services.kit.paging import After, Page, PageSize, Pagination
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, ExportRoute, Route
-from services.lifecycle.schemas import CommanderBody, IncidentEdit, ListQuery, MessageBody, MessageView, NoteBody, Transition
+from services.lifecycle.schemas import (
+    CommanderBody,
+    EngagementAnswerBody,
+    IncidentEdit,
+    ListQuery,
+    MessageBody,
+    MessageView,
+    NoteBody,
+    QuestionView,
+    Transition,
+)
 from services.lifecycle.service import LifecycleService
 from services.lifecycle.stream import Tail
 from services.lifecycle.timeline import TimelineEntry
@@ -74,6 +84,12 @@ async def get_timeline(
 ) -> Page[TimelineEntry]:
     """What happened, the latest first."""
     return await lifecycle.timeline(session, actor, incident, after, page_size)
+
+
+@router.get("/incidents/{incident}/engagement-question")
+async def get_question(session: CurrentSession, actor: CurrentActor, lifecycle: Lifecycle, incident: str) -> QuestionView:
+    """Everyone who is held back until the commander answers, and why each matches; 404 when nobody is."""
+    return await lifecycle.question(session, actor, incident)
 
 
 @router.get("/incidents/{incident}/messages")
@@ -172,7 +188,22 @@ async def assign_commander(
     response: Response,
 ) -> IncidentView:
     """Make a participant the commander; the same person again changes nothing."""
-    changed = await lifecycle.assign_commander(actor, incident, body.individual, command_id)
+    changed = await lifecycle.assign_commander(actor, incident, body.individual, command_id, body.note)
+    return await _answer(request, actor, changed, response)
+
+
+@commands.post("/engagement-answer")
+async def answer_engagement(
+    request: Request,
+    actor: CurrentActor,
+    lifecycle: Lifecycle,
+    incident: str,
+    body: EngagementAnswerBody,
+    command_id: CommandId,
+    response: Response,
+) -> IncidentView:
+    """Say who comes in of a crowd that is held back: `"all"`, `"none"`, or the ids of those who do."""
+    changed = await lifecycle.answer_engagement(actor, incident, body, command_id)
     return await _answer(request, actor, changed, response)
 
 

@@ -10,11 +10,12 @@ from services.desk.lookup import visible_to
 from services.kit.auth import Actor
 from services.kit.ids import is_id
 from services.lifecycle.schemas import ListQuery
-from services.store.contacts import Individual
+from services.store.contacts import Individual, reached_at
 from services.store.conversation import Message
 from services.store.deliveries import Delivery
-from services.store.incidents import EventRow, Incident
+from services.store.incidents import EventRow, Incident, ParticipantRow
 from services.store.organizations import Project, Setting
+from services.store.subscriptions import Subscription
 
 _EVERY = {"every_organization": True}
 
@@ -29,7 +30,7 @@ async def list_incidents(
 ) -> Sequence[Incident]:
     """Incidents the actor may see, by when they were reported."""
     key = tuple_(Incident.reported_at, Incident.id)
-    statement = select(Incident).where(visible_to(actor), *_conditions(query)).limit(limit)
+    statement = select(Incident).where(visible_to(actor), *_conditions(actor, query)).limit(limit)
     if oldest_first:
         statement = statement.order_by(Incident.reported_at, Incident.id)
     else:
@@ -46,11 +47,11 @@ async def incidents(session: AsyncSession, actor: Actor, ids: Collection[str]) -
 
 async def count_incidents(session: AsyncSession, actor: Actor, query: ListQuery) -> int:
     """How many incidents the actor may see."""
-    statement = select(func.count()).select_from(Incident).where(visible_to(actor), *_conditions(query))
+    statement = select(func.count()).select_from(Incident).where(visible_to(actor), *_conditions(actor, query))
     return await session.scalar(statement) or 0
 
 
-def _conditions(query: ListQuery) -> list[ColumnElement[bool]]:
+def _conditions(actor: Actor, query: ListQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.ongoing is not None:
         found.append(Incident.is_open.is_(query.ongoing))
@@ -69,10 +70,16 @@ def _conditions(query: ListQuery) -> list[ColumnElement[bool]]:
         projects = select(Project.id).where(or_(Project.id == query.project, func.lower(Project.name) == query.project.lower()))
         found.append(Incident.project_id.in_(projects))
     if query.commander:
-        by = Individual.id == query.commander if is_id(query.commander) else Individual.email_folded == query.commander.casefold()
+        by = Individual.id == query.commander if is_id(query.commander) else reached_at(query.commander)
         found.append(Incident.commander_id.in_(select(Individual.id).where(by)))
     if query.mode:
         found.append(Incident.mode == query.mode)
+    if query.participant:
+        mine = select(ParticipantRow.incident_id).where(ParticipantRow.individual_id == actor.individual)
+        found.append(Incident.id.in_(mine.where(ParticipantRow.departed.is_(None))))
+    if query.subscribed:
+        mine = select(Subscription.incident_id).where(Subscription.individual_id == actor.individual)
+        found.append(Incident.id.in_(mine))
     if query.q:
         found.append(_containing(query.q))
     return found
@@ -108,6 +115,11 @@ async def marks(session: AsyncSession, incidents: Sequence[str]) -> dict[str, tu
     last_message = {row[0]: row[1] for row in messages}
     last_delivery = {row[0]: str(row[1]) for row in deliveries}
     return {row[0]: (row[1], last_message.get(row[0], ""), last_delivery.get(row[0], "")) for row in seqs}
+
+
+async def is_list(session: AsyncSession, individual: str) -> bool:
+    """Whether this is the mailing list of a team."""
+    return await session.scalar(select(Individual.kind).where(Individual.id == individual)) == "list"
 
 
 async def last_event_at(session: AsyncSession) -> str | None:

@@ -1,17 +1,21 @@
 """What the lifecycle API takes and shows."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from services.desk.lookup import Person
+from services.desk.views import Held
 from services.kit.paging import Filter
 from services.kit.schemas import Body, Named
 from workflows.domain.attributes import Description, Tags, Text, Title, Trimmed
+from workflows.domain.engagement import Evidence
 from workflows.domain.events import Mode, Visibility
 
 Reason = Annotated[Text, StringConstraints(max_length=2000)]
+Note = Annotated[Reason, StringConstraints(strip_whitespace=True)] | None
+MAX_CHOSEN: Final = 20_000
 LongText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)]
 
 
@@ -37,9 +41,45 @@ class Transition(Body):
 
 
 class CommanderBody(Body):
-    """Who is to be commander: an individual's id."""
+    """Who is to be commander: an individual's id. ``note`` is what they should know."""
 
     individual: Named
+    note: Note = None
+
+
+def _one_fault(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    if value in ([], ()):
+        # Not to be taken for "none": whoever is left out stays out, so that is said, and not left unsaid by mistake.
+        raise ValueError('names nobody; if nobody is to come in, say "none"')
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValueError("is all, none, or the ids of those who come in") from error
+
+
+BringIn = Annotated[
+    Literal["all", "none"] | Annotated[tuple[Named, ...], Field(min_length=1, max_length=MAX_CHOSEN)], WrapValidator(_one_fault)
+]
+
+
+class EngagementAnswerBody(Body):
+    """Who comes in of those who are held back: all, none, or these individuals (ids). ``version`` is that of ``held`` as seen."""
+
+    bring_in: BringIn
+    version: int | None = None
+
+
+class HeldPerson(BaseModel):
+    """Someone who is held back, and why they match."""
+
+    individual: Person
+    evidence: list[Evidence]
+
+
+class QuestionView(Held):
+    """Everyone who is held back, by name."""
+
+    people: list[HeldPerson]
 
 
 class NoteBody(Body):
@@ -65,7 +105,10 @@ class MessageView(BaseModel):
 
 
 class ListQuery(BaseModel):
-    """How to narrow the list of incidents. Severity, type, priority and project by id or name; commander by id or address."""
+    """How to narrow the list of incidents. Severity, type, priority and project by id or name; commander by id or address.
+
+    ``participant`` and ``subscribed``: those in which one takes part, or which one follows.
+    """
 
     status: Filter | None = None
     category: Filter | None = None
@@ -76,4 +119,6 @@ class ListQuery(BaseModel):
     commander: Filter | None = None
     mode: Mode | None = None
     ongoing: bool | None = None
+    participant: Literal["me"] | None = None
+    subscribed: Literal["me"] | None = None
     q: Filter | None = None

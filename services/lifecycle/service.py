@@ -18,10 +18,18 @@ from services.kit.database import Database
 from services.kit.errors import Conflict, FieldError, Invalid, NotFound
 from services.kit.paging import Page, cut, decode_after, unknown_after
 from services.lifecycle import repository, timeline
-from services.lifecycle.schemas import IncidentEdit, ListQuery, MessageView, Transition
+from services.lifecycle.schemas import (
+    EngagementAnswerBody,
+    HeldPerson,
+    IncidentEdit,
+    ListQuery,
+    MessageView,
+    QuestionView,
+    Transition,
+)
 from services.store import audit, event_log
 from workflows.domain.attributes import AttributeChanges
-from workflows.domain.commands import Absorb, AddNote, AssignCommander, ChangeStatus, Edit, RetryResource
+from workflows.domain.commands import Absorb, AddNote, AnswerEngagement, AssignCommander, ChangeStatus, Edit, RetryResource
 from workflows.domain.events import ResourceKind
 from workflows.domain.incident import IncidentState, fold
 from workflows.domain.lifecycle import Category
@@ -241,16 +249,56 @@ class LifecycleService:
         )
         await self._desk.command(actor, into, lambda _: announcement)
 
-    async def assign_commander(self, actor: Actor, reference: str, individual: str, command_id: str) -> str:
+    async def assign_commander(
+        self, actor: Actor, reference: str, individual: str, command_id: str, note: str | None = None
+    ) -> str:
         """Make a participant the commander (E9); answers the incident's id.
 
         Raises:
-            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
+            NotFound, Conflict, Pending, Unavailable: see ``Desk.command``; also ``list_commands_nothing``.
+        """
+        async with self._database.read(actor.organization) as session:
+            if await repository.is_list(session, individual):
+                raise Conflict("A mailing list cannot be commander. Choose a person.", "list_commands_nothing")
+        return await self._desk.command(
+            actor,
+            reference,
+            lambda _: AssignCommander(command_id=command_id, actor=actor.individual, individual=individual, note=note),
+        )
+
+    async def question(self, session: AsyncSession, actor: Actor, reference: str) -> QuestionView:
+        """Everyone who is held back until the commander says who comes in (E7), by name.
+
+        Raises:
+            NotFound: no such incident for this actor, or nobody is held back.
+        """
+        row = await find_incident(session, actor, reference)
+        state = IncidentState.model_validate(row.state)
+        view = (await self._viewer.show(session, actor, [state]))[0]
+        if view.held is None:
+            raise NotFound("question")
+        asked = state.asked()
+        matches = await event_log.held(session, row.id, set(asked.values()))
+        names = await people(session, asked)
+        found = [
+            HeldPerson(individual=names[person.individual], evidence=list(person.evidence))
+            for person in matches
+            if person.individual in asked
+        ]
+        return QuestionView(**dict(view.held), people=sorted(found, key=lambda held: held.individual.name.casefold()))
+
+    async def answer_engagement(self, actor: Actor, reference: str, answer: EngagementAnswerBody, command_id: str) -> str:
+        """Say who comes in of those who are held back (E7); answers the incident's id.
+
+        Raises:
+            NotFound, Forbidden, Conflict, Invalid, VersionConflict, Pending, Unavailable: see ``Desk.command``.
         """
         return await self._desk.command(
             actor,
             reference,
-            lambda _: AssignCommander(command_id=command_id, actor=actor.individual, individual=individual),
+            lambda _: AnswerEngagement(
+                command_id=command_id, actor=actor.individual, bring_in=answer.bring_in, expected_seq=answer.version
+            ),
         )
 
     async def add_note(self, actor: Actor, reference: str, text: str, command_id: str) -> str:

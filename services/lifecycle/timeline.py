@@ -7,8 +7,23 @@ from pydantic import BaseModel
 
 from services.desk.lookup import Person
 from workflows.domain.attributes import Choice
-from workflows.domain.engagement import Evidence
-from workflows.domain.events import Departure, Edited, Event, ParticipantLeft, ResourceChanged, ResourceState
+from workflows.domain.engagement import Evidence, Match, taken_on
+from workflows.domain.events import (
+    CommanderChanged,
+    Departure,
+    Edited,
+    EngagementAnswered,
+    EngagementHeld,
+    Event,
+    HeldAnswer,
+    Involvement,
+    OnCallResolved,
+    ParticipantLeft,
+    ParticipantsEngaged,
+    ResourceChanged,
+    ResourceState,
+    RolesAssigned,
+)
 from workflows.domain.lifecycle import LifecycleSettings
 
 
@@ -20,7 +35,10 @@ class TimelinePerson(BaseModel):
 
 
 class TimelineEntry(BaseModel):
-    """One entry. ``text`` follows the actor's name; without an actor Muster did it. ``seq`` is its place in the record."""
+    """One entry. ``text`` follows the actor's name; without an actor Muster did it. ``seq`` is its place in the record.
+
+    ``left_out`` are those whom an answer did not bring in, by name.
+    """
 
     seq: int
     at: datetime
@@ -30,6 +48,7 @@ class TimelineEntry(BaseModel):
     note: str | None = None
     detail: str | None = None
     people: list[TimelinePerson] = []
+    left_out: list[Person] = []
 
 
 def people_in(events: Iterable[Event]) -> set[str]:
@@ -39,8 +58,12 @@ def people_in(events: Iterable[Event]) -> set[str]:
         if event.actor is not None:
             found.add(event.actor)
         body = event.body
-        if body.kind == "participants_engaged":
+        if isinstance(body, (ParticipantsEngaged, RolesAssigned)):
             found |= {person.individual for person in body.people}
+        elif body.kind == "on_call_resolved":
+            found |= set(body.people)
+        elif body.kind == "engagement_answered":
+            found |= set(body.left_out)
         elif body.kind == "participant_left":
             found.add(body.individual)
         elif body.kind == "commander_changed":
@@ -75,17 +98,8 @@ def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings)
             entry.text = f"moved the incident: {before.name} → {after.name}"
             entry.detail = body.reason
         case "commander_changed":
-            entry.text = f"made {_name(names, body.after)} commander"
-            entry.detail = f"before: {_name(names, body.before)}" if body.before else None
-        case "participants_engaged":
-            entry.people = [
-                TimelinePerson(individual=names[person.individual], evidence=list(person.evidence))
-                for person in body.people
-                if person.individual in names
-            ]
-            entry.text = _engaged(len(body.people), body.joined, automatic=event.actor is None)
-        case "participant_left":
-            entry.text, entry.detail = _left(body, event.actor, names), body.reason
+            entry.text, entry.detail = _commander(body, names, automatic=event.actor is None)
+            entry.note = body.note if event.actor is not None else None
         case "resource_changed":
             if body.resource.state is ResourceState.NOT_CONFIGURED:
                 return None
@@ -96,7 +110,24 @@ def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings)
             entry.text = f"merged INC-{body.reference} into this incident"
         case "opened":
             return None
+        case _:
+            if isinstance(body, (ParticipantsEngaged, RolesAssigned)):
+                entry.people = _people(body.people, names)
+            elif isinstance(body, EngagementAnswered):
+                left_out = (names[each] for each in body.left_out if each in names)
+                entry.left_out = sorted(left_out, key=lambda person: person.name.casefold())
+            entry.text, entry.detail = _involved(body, event.actor, names)
     return entry
+
+
+def _commander(body: CommanderChanged, names: dict[str, Person], *, automatic: bool) -> tuple[str, str | None]:
+    details = [f"before: {_name(names, body.before)}"] if body.before else []
+    if automatic and body.note:
+        details.append(body.note)
+    text = f"made {_name(names, body.after)} commander"
+    if body.stand_in:
+        text += ", until it is known whom the role policies choose"
+    return text, "; ".join(details) or None
 
 
 def _edited(body: Edited) -> tuple[str, str | None]:
@@ -117,11 +148,81 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _people(people: Iterable[Match], names: dict[str, Person]) -> list[TimelinePerson]:
+    return [
+        TimelinePerson(individual=names[person.individual], evidence=list(person.evidence))
+        for person in people
+        if person.individual in names
+    ]
+
+
+def _involved(body: Involvement, actor: str | None, names: dict[str, Person]) -> tuple[str, str | None]:
+    """The words, and the detail, of who came, went, took on a role or may yet come in."""
+    detail = None
+    match body.kind:
+        case "participants_engaged":
+            text = _engaged(len(body.people), body.joined, automatic=actor is None)
+        case "participant_left":
+            text, detail = _left(body, actor, names), body.reason
+        case "roles_assigned":
+            text = "; ".join(_role(each, names) for each in body.people)
+        case "roles_awaited":
+            text = "the role policies do not answer; Muster keeps asking"
+        case "roles_chosen":
+            text = "the role policies have answered"
+        case "on_call_awaited":
+            services = _listed([each.service.name for each in body.waiting])
+            text = f"nobody could say who is on call for {services}; Muster keeps asking"
+            detail = " ".join(dict.fromkeys(each.reason for each in body.waiting if each.reason)) or None
+        case "on_call_resolved":
+            text, detail = _on_call(body, names), body.reason
+        case "engagement_held":
+            text, detail = _held(body), f"Without an answer by {body.until:%H:%M} UTC everyone comes in."
+        case "engagement_answered":
+            text = _answered(body)
+    return text, detail
+
+
+def _count(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
+
+
+def _role(person: Match, names: dict[str, Person]) -> str:
+    return f"{_name(names, person.individual)} is now {_listed(list(taken_on(person.roles)))}"
+
+
+def _on_call(body: OnCallResolved, names: dict[str, Person]) -> str:
+    if body.reason is not None:
+        return f"{body.service.name} is not asked any more who is on call"
+    if not body.people:
+        return f"nobody is on call for {body.service.name}"
+    verb = "is" if len(body.people) == 1 else "are"
+    return f"{_listed([_name(names, person) for person in body.people])} {verb} on call for {body.service.name}"
+
+
+def _held(body: EngagementHeld) -> str:
+    count = len(body.people)
+    verb = "matches and is" if count == 1 else "match and are"
+    if count <= body.limit:
+        # So few are held only while it is asked about others.
+        more = "1 more person" if count == 1 else f"{count} more people"
+        return f"{more} {verb} held back with the others"
+    return f"{_count(count)} {verb} held back: more than {body.limit} would come in at once"
+
+
+def _answered(body: EngagementAnswered) -> str:
+    return {
+        HeldAnswer.ALL: f"brought in all who were held back: {_count(len(body.people))}",
+        HeldAnswer.CHOSEN: f"brought in {_count(len(body.people))} of those who were held back",
+        HeldAnswer.NONE: "brought in nobody of those who were held back",
+        HeldAnswer.NO_ANSWER: f"nobody answered in time: all who were held back come in, {_count(len(body.people))}",
+    }[body.how]
+
+
 def _engaged(count: int, joined: bool, automatic: bool) -> str:
     if joined:
         return "joined"
-    people = "1 person" if count == 1 else f"{count} people"
-    return f"{people} engaged" if automatic else f"added {people}"
+    return f"{_count(count)} engaged" if automatic else f"added {_count(count)}"
 
 
 def _left(body: ParticipantLeft, actor: str | None, names: dict[str, Person]) -> str:

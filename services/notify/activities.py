@@ -50,6 +50,8 @@ class NotifyActivities:
                 Intent(person.id, person.email, channel)
                 for person in sorted(found, key=lambda person: person.id)
                 for channel in self._channels
+                # Behind a mailing list nobody can be told apart who could chat.
+                if person.kind != "list" or channel is ChannelName.EMAIL
             ]
             await intend(session, notice.organization, notice.incident, notice.kind, notice.cause, intents)
             await repository.unfold(session, notice.incident, notice.kind, notice.cause, notice.recipients)

@@ -1,18 +1,20 @@
 """What a delivery says, as of the moment it is sent; and whether it is still wanted then (N7)."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.desk.lookup import Person
+from services.desk.lookup import Person, people
 from services.notify import repository
 from services.notify.channels.channel import Outgoing
-from services.notify.rendering import Facts, LetterFacts, Rendered, Renderer
+from services.notify.rendering import Facts, HeldPerson, LetterFacts, QuestionFacts, Rendered, Renderer
+from services.store import event_log
 from services.store.accounts import issue
 from services.store.contacts import Individual
 from services.store.deliveries import Delivery
-from workflows.contracts.notify import NoticeKind
+from workflows.contracts.notify import NoticeKind, question_cause
 from workflows.domain.engagement import Evidence
 from workflows.domain.incident import IncidentState
 
@@ -43,10 +45,13 @@ async def compose(session: AsyncSession, renderer: Renderer, row: Delivery) -> O
     Raises:
         NoLongerWanted: see there.
     """
+    secret = None
     if row.incident_id is None:
         recipient, rendered, secret = await _letter(session, renderer, row)
+    elif row.kind == NoticeKind.QUESTION:
+        recipient, rendered = await _question(session, renderer, row)
     else:
-        recipient, rendered, secret = *await _welcome(session, renderer, row), None
+        recipient, rendered = await _welcome(session, renderer, row)
     row.address = recipient.email
     return Outgoing(
         organization=row.organization_id,
@@ -70,16 +75,43 @@ async def _welcome(session: AsyncSession, renderer: Renderer, row: Delivery) -> 
         raise NoLongerWanted("No longer in the incident when it could be sent.")
     if not incident.is_open:
         raise NoLongerWanted(f"The incident was {incident.category} when it could be sent.")
-    facts = Facts(
+    evidence = [Evidence.model_validate(piece) for piece in participant.evidence]
+    return about.recipient, renderer.welcome(_facts(about, evidence))
+
+
+async def _question(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered]:
+    """Who of a crowd comes in: all who are held by now, as of the moment it is sent (E7)."""
+    about = await repository.about_incident(session, row.id)
+    facts = _facts(about)
+    until = facts.state.held_until
+    if until is None or question_cause(until) != row.cause:
+        raise NoLongerWanted("It was answered, or nobody had to be asked any more, when it could be sent.")
+    if facts.state.commander != row.recipient_id:
+        raise NoLongerWanted("Someone else was the commander when it could be sent.")
+    asked = facts.state.asked()
+    matches = await event_log.held(session, facts.state.id, set(asked.values()))
+    why = {match.individual: match.evidence[0] for match in matches}
+    held = [HeldPerson(name=person.name, why=why[person.id]) for person in (await people(session, asked)).values()]
+    question = QuestionFacts(
+        **dict(facts),
+        people=sorted(held, key=lambda person: person.name.casefold()),
+        until=until,
+        time_zone=await repository.time_zone(session, row.recipient_id),
+    )
+    return about.recipient, renderer.question(question)
+
+
+def _facts(about: repository.AboutIncident, evidence: Sequence[Evidence] = ()) -> Facts:
+    return Facts(
         organization_name=about.organization.name,
         slug=about.organization.slug,
         recipient=_person(about.recipient),
-        state=IncidentState.model_validate(incident.state),
+        # A notice names none of the others; to read a thousand of them for each of a thousand notices takes its time.
+        state=IncidentState.model_validate(about.incident.state | {"participants": {}, "seen": {}}),
         reporter=_person(about.reporter),
         commander=None if about.commander is None else _person(about.commander),
-        evidence=[Evidence.model_validate(piece) for piece in participant.evidence],
+        evidence=list(evidence),
     )
-    return about.recipient, renderer.welcome(facts)
 
 
 async def _letter(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered, str]:

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
@@ -26,6 +28,10 @@ _MEANS_SOMETHING: Final = re.compile(r"[\\`*_\[\]<>&~|]|^[#+=-]|(?<=\d)[.)](?=\s
 """What could begin a link, an emphasis, a heading or a list."""
 
 
+MAX_NAMES: Final = 200
+"""How many names a message tells; the page tells all."""
+
+
 class Facts(BaseModel):
     """What a notice about an incident says, as of now."""
 
@@ -36,6 +42,21 @@ class Facts(BaseModel):
     reporter: Person
     commander: Person | None
     evidence: list[Evidence]
+
+
+class HeldPerson(BaseModel):
+    """Someone of whom it is asked whether they come in, and the first reason why they match."""
+
+    name: str
+    why: Evidence
+
+
+class QuestionFacts(Facts):
+    """What the question says whether a crowd comes in: everyone; ``until`` is when all come in, told in ``time_zone``."""
+
+    people: list[HeldPerson]
+    until: datetime
+    time_zone: str
 
 
 class LetterFacts(BaseModel):
@@ -81,9 +102,20 @@ class Renderer:
 
     def welcome(self, facts: Facts) -> Rendered:
         """The welcome of a new participant (N1)."""
+        return self._notice(NoticeKind.WELCOME, self._context(facts))
+
+    def question(self, facts: QuestionFacts) -> Rendered:
+        """The question to the commander, who of a crowd comes in (E7)."""
         context = self._context(facts)
-        chat = self._plain.get_template("welcome.chat.md").render(context).strip()
-        return replace(self._mail(NoticeKind.WELCOME, context), chat=chat)
+        question = {
+            "count": len(facts.people),
+            "people": [person.model_dump(mode="json") for person in facts.people[:MAX_NAMES]],
+            "more": max(len(facts.people) - MAX_NAMES, 0),
+            "until": f"{facts.until.astimezone(ZoneInfo(facts.time_zone)):%H:%M}",
+            "time_zone": facts.time_zone,
+            "link": f"{context['links']['incident']}#question",
+        }
+        return self._notice(NoticeKind.QUESTION, context | {"question": question})
 
     def letter(self, kind: NoticeKind, facts: LetterFacts) -> Rendered:
         """A letter of this kind: mail about an account (O3)."""
@@ -95,6 +127,10 @@ class Renderer:
             "inviter": facts.inviter,
         }
         return self._mail(kind, context)
+
+    def _notice(self, kind: NoticeKind, context: dict[str, Any]) -> Rendered:
+        chat = self._plain.get_template(f"{kind}.chat.md").render(context).strip()
+        return replace(self._mail(kind, context), chat=chat)
 
     def _mail(self, kind: NoticeKind, context: dict[str, Any]) -> Rendered:
         subject = self._plain.get_template(f"{kind}.subject.txt").render(context)

@@ -1,19 +1,20 @@
 """What the notify service asks of the store."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defer
 
 from services.desk.lookup import visible_to
 from services.kit.auth import Actor
 from services.kit.clock import now
+from services.kit.preferences import Preferences
 from services.notify.schemas import DeliveryQuery
 from services.store.accounts import Account, Credential
 from services.store.audit import AuditRow
-from services.store.contacts import Individual, is_contact
+from services.store.contacts import Individual
 from services.store.deliveries import Delivery, InboxMessage
 from services.store.incidents import Incident, ParticipantRow
 from services.store.organizations import Organization
@@ -56,6 +57,8 @@ class AboutAccount(NamedTuple):
     account: Account | None
 
 
+_IN_SHORT: Final = defer(Incident.state, raiseload=True)
+"""A list says of an incident what its columns say: the state of one with a thousand people would be read for each line."""
 _REPORTER, _COMMANDER = aliased(Individual), aliased(Individual)
 _ABOUT_INCIDENT = (
     select(Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER)
@@ -105,14 +108,14 @@ async def pending(session: AsyncSession, incident: str | None, kind: str, cause:
 
 async def individuals(session: AsyncSession, ids: Sequence[str]) -> Sequence[Individual]:
     """The individuals of these ids who can be written to: a program has no address."""
-    return (await session.scalars(select(Individual).where(Individual.id.in_(ids), is_contact()))).all()
+    return (await session.scalars(select(Individual).where(Individual.id.in_(ids), Individual.kind != "service"))).all()
 
 
 async def list_deliveries(
     session: AsyncSession, actor: Actor, query: DeliveryQuery, incident: str | None, after: str | None, limit: int
 ) -> Sequence[Entry]:
     """The deliveries the actor may see, the latest first."""
-    statement = _ledger(actor).order_by(Delivery.id.desc()).limit(limit)
+    statement = _ledger(actor).options(_IN_SHORT).order_by(Delivery.id.desc()).limit(limit)
     if incident is not None:
         statement = statement.where(Delivery.incident_id == incident)
     for column, wanted in (
@@ -141,7 +144,7 @@ async def find_delivery(session: AsyncSession, actor: Actor, delivery: str) -> E
 
 async def list_inbox(session: AsyncSession, actor: Actor, recipient: str | None, after: str | None, limit: int) -> Sequence[Kept]:
     """The messages of the built-in inbox that the actor may read, the latest first."""
-    statement = _inbox(actor).order_by(InboxMessage.id.desc()).limit(limit)
+    statement = _inbox(actor).options(_IN_SHORT).order_by(InboxMessage.id.desc()).limit(limit)
     if recipient is not None:
         statement = statement.where(InboxMessage.recipient_id == recipient)
     if after is not None:
@@ -177,6 +180,12 @@ async def about_account(session: AsyncSession, delivery: str) -> AboutAccount:
     """What a letter is written from. Its recipient stays locked until the transaction ends, so that only one link holds."""
     query = _ABOUT_ACCOUNT.where(Delivery.id == delivery).with_for_update(of=Individual, key_share=True)
     return AboutAccount(*(await session.execute(query)).one())
+
+
+async def time_zone(session: AsyncSession, individual: str) -> str:
+    """The time zone somebody set for themselves; UTC without one, or without an account."""
+    preferences = await session.scalar(select(Account.preferences).where(Account.individual_id == individual))
+    return Preferences.model_validate(preferences or {}).time_zone or "UTC"
 
 
 async def inviter(session: AsyncSession, account: str) -> str | None:

@@ -6,7 +6,7 @@ Whoever adds a route, a parameter or a field learns from a failing test what has
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -30,6 +30,39 @@ REPORT = {
     **DEFAULTS,
     "commander": "{participant}",
 }
+WHEN = {
+    "all": [
+        {"attribute": "type", "operator": "is", "values": ["{type}"]},
+        {"attribute": "severity", "operator": "at_least", "values": ["{severity}"]},
+        {
+            "any": [
+                {"attribute": "priority", "operator": "at_most", "values": ["{priority}"]},
+                {"attribute": "project", "operator": "is_not", "values": ["{project}"]},
+                {"attribute": "tag", "operator": "is", "values": ["disk {new}"]},
+            ]
+        },
+    ]
+}
+ENGAGE = [{"individual": "{participant}"}, {"team": "{team}"}, {"oncall": "{service}"}]
+RULE = {"name": "Rule {new}", "when": WHEN, "engage": ENGAGE, "role": "responder"}
+RULE_FORM = {
+    **{"name": "Rule {new}", "enabled": "true", "role": "responder", "n0_quantifier": "all"},
+    **{f"n{n}_in": "0" for n in (1, 2, 3, 4)},
+    **{"n1_attribute": "type", "n1_operator": "is", "n1_values": "{type}"},
+    **{"n2_attribute": "severity", "n2_operator": "at_least", "n2_values": "{severity}"},
+    **{"n3_attribute": "priority", "n3_operator": "at_most", "n3_values": "{priority}"},
+    **{"n4_attribute": "project", "n4_operator": "is", "n4_values": "{project}"},
+}
+POLICY = {"name": "Policy {new}", "when": WHEN, "role": "commander", "enabled": False}
+POLICY_FORM = {name: value for name, value in RULE_FORM.items() if name != "enabled"} | {
+    **{"name": "Policy {new}", "role": "commander", "kind": "oncall", "oncall": "{service}"}
+}
+LAYER = {"name": "Nights", "time_zone": "Europe/Berlin", "starts_at": "2026-01-05T21:00"}
+ROTATION = {"layers": [LAYER | {"every": {"days": 1}, "members": ["{participant}"]}]}
+OVERRIDE = {"individual": "{participant}", "from": "2098-03-01T09:00:00Z", "until": "2098-03-02T09:00:00Z"}
+TEAM_FORM = {"name": "Team {new}", "notify": "members", "list_address": "", "active": "true", "terms": "disk {new}"}
+SERVICE_FORM = {"name": "Service {new}", "active": "true", "terms": "disk {new}"}
+TRIED = {"title": "The disk is full", "description": "Look {new}", **DEFAULTS, "tags": ["disk"]}
 
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /me": {
@@ -38,6 +71,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /projects": {"name": "Project {new}", "defaults": DEFAULTS},
     "PATCH /projects/{project}": {"name": "Project {new}", "defaults": DEFAULTS},
+    "PATCH /settings": {"storm_limit": 60},
     "POST /members": {"name": "Nia {new}", "email": "{new}@example.org", "projects": ["{project}"]},
     "PATCH /members/{account}": {"role": "admin"},
     "POST /tokens": {"name": "token {new}", "scopes": ["read"], "expires_at": None},
@@ -45,14 +79,39 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /sign-in-provider": OIDC,
     "POST /incidents": {**REPORT, "tags": ["disk"], "occurred_at": None},
     "PATCH /incidents/{incident}": {"title": "Look {new}", "description": "Now {new}", **DEFAULTS, "tags": ["disk"]},
-    "POST /individuals": CONTACT | {"terms": ["disk {new}"]},
-    "PATCH /individuals/{individual}": {"name": "Cleo {new}", "email": "{new}@example.org"},
+    "POST /individuals": CONTACT | {"terms": ["disk {new}"], "addresses": ["{new}@home.example.org"]},
+    "PATCH /individuals/{individual}": {
+        **{"name": "Cleo {new}", "email": "{new}@example.org", "addresses": ["{new}@home.example.org"]}
+    },
     "PUT /individuals/{individual}/terms": {"terms": ["disk {new}"]},
+    "POST /teams": {
+        **{"name": "Team {new}", "members": ["{participant}"], "terms": ["disk {new}"]},
+        **{"notify": "list", "list_address": "list-{new}@example.org"},
+    },
+    "PATCH /teams/{team}": {"name": "Team {new}", "members": ["{participant}"], "list_address": "list-{new}@example.org"},
+    "PUT /teams/{team}/terms": {"terms": ["disk {new}"]},
+    "POST /oncall-services": {"name": "Service {new}", "rotation": ROTATION, "terms": ["disk {new}"]},
+    "PATCH /oncall-services/{service}": {"name": "Service {new}", "rotation": ROTATION},
+    "PUT /oncall-services/{service}/terms": {"terms": ["disk {new}"]},
+    "POST /oncall-services/{service}/overrides": OVERRIDE,
+    "POST /engagement-rules": RULE,
+    "PATCH /engagement-rules/{rule}": RULE,
+    "POST /role-policies of a person": POLICY | {"assignee": {"individual": "{participant}"}},
+    "POST /role-policies of a service": POLICY | {"assignee": {"oncall": "{service}"}},
+    "PATCH /role-policies/{policy} of a person": POLICY | {"assignee": {"individual": "{participant}"}, "rank": 2},
+    "PATCH /role-policies/{policy} of a service": POLICY | {"assignee": {"oncall": "{service}"}, "rank": 2},
+    "POST /incident-roles": {"name": "Role {new}", "description": "It writes {new}"},
+    "PATCH /incident-roles/{role}": {"description": "It writes {new}", "active": True},
+    "POST /engagement/preview of terms": {"terms": ["disk {new}"], "days": 30},
+    "POST /engagement/preview of a rule": {"rule": RULE},
+    "POST /engagement/preview of an edit": {"incident": "{incident}", "changes": TRIED},
+    "POST /engagement/preview of a report": TRIED | {"project": "{project}"},
+    "POST /incidents/{incident}/engagement-answer": {"bring_in": ["{participant}"], "version": 1},
     "POST /incidents/{incident}/participants": {"individual": "{participant}"},
     "POST /incidents/{incident}/leave": {"reason": "lunch"},
     "POST /incidents/{incident}/not-relevant": {"reason": "not mine"},
     "POST /incidents/{incident}/transitions": {"to": "{status}", "reason": "because", "into": "{incident}"},
-    "PUT /incidents/{incident}/commander": {"individual": "{participant}"},
+    "PUT /incidents/{incident}/commander": {"individual": "{participant}", "note": "yours {new}"},
     "POST /incidents/{incident}/timeline": {"text": "a note {new}"},
     "POST /incidents/{incident}/messages": {"text": "hello {new}"},
     "POST /sign-in": {"link": "nonsense"},
@@ -69,6 +128,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /{org}/settings/members": {"name": "Nia {new}", "email": "{new}@example.org", "role": "member"},
     "POST /{org}/settings/members/{account}": {"role": "admin"},
     "POST /{org}/settings/members/{account}/deactivate": {"understood": "true"},
+    "POST /{org}/settings/engagement/storm-guard": {"storm_limit": "60"},
     "POST /{org}/settings/projects": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
     "POST /{org}/settings/projects/{project}": {"name": "Project {new}", "self_join": "true", **DEFAULTS},
     "POST /{org}/settings/projects/{project}/members": {"person": "{person}"},
@@ -79,6 +139,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /{org}/preferences/sessions/end": {"session": "{session}"},
     "POST /{org}/incidents/report": {**REPORT, "tags": "disk"},
     "POST /{org}/incidents/{incident}/edit": {**DEFAULTS, **{f"was_{each}": f"{{was_{each}}}" for each in DEFAULTS}},
+    "POST /{org}/incidents/{incident}/edit/preview": {**DEFAULTS, **{f"was_{each}": f"{{was_{each}}}" for each in DEFAULTS}},
+    "POST /{org}/incidents/{incident}/engagement-answer": {"bring_in": "all", "version": "1"},
     "POST /{org}/incidents/{incident}/transitions": {"to": "{status}"},
     "POST /{org}/incidents/{incident}/timeline": {"text": "a note {new}"},
     "POST /{org}/incidents/{incident}/messages": {"text": "hello {new}"},
@@ -86,8 +148,43 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /{org}/incidents/{incident}/participants": {"individual": "{participant}"},
     "POST /{org}/contacts/individuals": CONTACT,
     "POST /{org}/contacts/individuals/{individual}": CONTACT | {"active": "true", "version": "1"},
+    "POST /{org}/contacts/individuals/{individual}/try": CONTACT | {"active": "true", "version": "1"},
+    "POST /{org}/contacts/teams": {"name": "Team {new}", "members": "{participant}", "terms": "disk {new}"},
+    "POST /{org}/contacts/teams/{team}": TEAM_FORM,
+    "POST /{org}/contacts/teams/{team}/try": TEAM_FORM,
+    "POST /{org}/contacts/teams/{team}/members": {"individual": "{participant}"},
+    "POST /{org}/contacts/teams/{team}/members/remove": {"member": "{participant}"},
+    "POST /{org}/contacts/on-call": {"name": "Service {new}", "terms": "disk {new}"},
+    "POST /{org}/contacts/on-call/{service}/edit": SERVICE_FORM,
+    "POST /{org}/contacts/on-call/{service}/edit/try": SERVICE_FORM,
+    "POST /{org}/contacts/on-call/{service}/overrides": {
+        **{"individual": "{participant}", "time_zone": "Europe/Berlin"},
+        **{"from": "2098-03-01T09:00", "until": "2098-03-02T09:00"},
+    },
+    "POST /{org}/contacts/on-call/{service}/overrides/remove": {"override": "{override}"},
+    "POST /{org}/contacts/on-call/{service}/layers/{layer}": {
+        **{"members": "{participant}", "number": "1", "unit": "weeks", "only": "Mon-Fri 09:00-17:00"},
+        **LAYER,
+        "version": "{service_version}",
+    },
+    "POST /{org}/contacts/on-call/{service}/layers/{layer}/remove": {"version": "{service_version}"},
+    "POST /{org}/settings/engagement/rules/{rule}": {
+        **RULE_FORM,
+        **{"target": ["team:{team}", "oncall:{service}", "individual:{participant}"]},
+    },
+    "POST /{org}/settings/engagement/rules/{rule}/draft": RULE_FORM | {"do": "try"},
+    "POST /{org}/settings/engagement/roles": {"name": "Role {new}", "description": "It writes {new}"},
+    "POST /{org}/settings/engagement/roles/{role}": {"description": "It writes {new}"},
+    "POST /{org}/settings/engagement/roles/policies/{policy}": POLICY_FORM,
+    "POST /{org}/settings/engagement/roles/policies/{policy}/draft": {"name": "Policy {new}", "do": "condition:0"},
+    "POST /{org}/settings/engagement/roles/policies/{policy}/move": {"up": "1"},
+    "POST /{org}/settings/engagement/roles/policies/{policy}/switch": {"on": "1"},
+    "POST /{org}/incidents/{incident}/hand-over": {"successor": "{participant}", "note": "yours {new}"},
 }
-"""What each route that takes a body is sent: JSON to the API, a form to a page. Names in braces are things of an organization."""
+"""What each route that takes a body is sent: JSON to the API, a form to a page. Names in braces are things of an organization.
+
+Where bodies of several shapes are taken, behind the address is what each is of: "POST /engagement/preview of a report".
+"""
 
 QUERIES: dict[str, dict[str, str]] = {
     "GET /incidents/{incident}/engagements/why": {"individual": "{participant}"},
@@ -103,11 +200,20 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "POST /{org}/incidents/{incident}/participants/{individual}/remove": {"individual": "newcomer"},
     "POST /members/{account}/invitation": {"account": "invited"},
     "POST /{org}/settings/members/{account}/invitation": {"account": "invited"},
+    "DELETE /teams/{team}": {"team": "spare_team"},
+    "POST /{org}/contacts/teams/{team}/members/remove": {"team": "spare_team"},
+    "DELETE /oncall-services/{service}": {"service": "spare_service"},
+    "POST /{org}/contacts/on-call/{service}/layers/{layer}/remove": {"layer": "spare_layer"},
+    "DELETE /engagement-rules/{rule}": {"rule": "spare_rule"},
+    "POST /{org}/settings/engagement/rules/{rule}/delete": {"rule": "spare_rule"},
+    "DELETE /role-policies/{policy}": {"policy": "spare_policy"},
+    "POST /{org}/settings/engagement/roles/policies/{policy}/delete": {"policy": "spare_policy"},
+    "DELETE /incident-roles/{role}": {"role": "spare_role"},
 }
 """Where a parameter of an address means another thing than its name says."""
 
 NO_BODY = frozenset(
-    {"join", "leave", "not-relevant", "retry", "remove", "invitation", "password-reset"}
+    {"join", "leave", "not-relevant", "subscribe", "retry", "remove", "invitation", "password-reset"}
     | {"reactivate", "default", "delete", "members/{account}"}
 )
 """How addresses end to which nothing is sent but the request itself."""
@@ -121,11 +227,13 @@ class Way:
     path: str
     needs_somebody: bool
     """Whether it asks for a credential at all."""
+    shape: str = ""
+    """Which of several bodies it is sent: " of a report"."""
 
     @property
     def name(self) -> str:
         """What tables call it: the organization's part of the API's address goes without saying."""
-        return f"{self.method} {self.path.removeprefix(API)}"
+        return f"{self.method} {self.path.removeprefix(API)}{self.shape}"
 
     @property
     def is_api(self) -> bool:
@@ -180,7 +288,10 @@ def every_way(muster: Muster) -> list[Way]:
     ways = []
     for route in routes:
         assert isinstance(route, APIRoute), f"{route} is no APIRoute: say here how it is called."
-        ways += [Way(method, route.path, isinstance(route, Scoped)) for method in sorted(route.methods or ())]
+        for method in sorted(route.methods or ()):
+            way = Way(method, route.path, isinstance(route, Scoped))
+            shapes = [name.removeprefix(way.name) for name in BODIES if name.startswith(f"{way.name} of ")]
+            ways += [replace(way, shape=shape) for shape in shapes or [""]]
     if unexplained := [way.name for way in ways if not way.is_explained]:
         pytest.fail(f"Say in BODIES of {HERE} what a good request holds, or in NO_BODY that it holds nothing: {unexplained}")
     paths = app.openapi()["paths"].items()
@@ -193,10 +304,14 @@ def untried_fields(document: dict[str, Any], ways: list[Way]) -> list[str]:
     """Fields of the API's bodies that take any text, and thereby an id, and that ``BODIES`` leaves out."""
     schemas = document["components"]["schemas"]
     found = []
-    for way in ways:
-        operation = document["paths"].get(way.path, {}).get(way.method.lower(), {})
+    for method, path in dict.fromkeys((way.method, way.path) for way in ways):
+        names = [way.name for way in ways if (way.method, way.path) == (method, path)]
+        sent: dict[str, Any] = {}
+        for field, value in (each for name in names for each in BODIES.get(name, {}).items()):
+            sent[field] = {**sent.get(field, {}), **value} if isinstance(value, dict) else value
+        operation = document["paths"].get(path, {}).get(method.lower(), {})
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            found += [f"{way.name}: {field}" for field in _untried(content["schema"], BODIES.get(way.name, {}), schemas)]
+            found += [f"{method} {path}: {field}" for field in _untried(content["schema"], sent, schemas)]
     return found
 
 

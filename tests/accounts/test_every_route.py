@@ -105,8 +105,17 @@ MAY: list[tuple[Scope, Rule, str]] = [
         """
         GET /me, GET /projects, GET /projects/{project}, GET /incident-types, GET /severities, GET /priorities
         GET /individuals, GET /individuals/{individual}, GET /incidents, GET /deliveries, GET /inbox
+        GET /teams, GET /teams/{team}, GET /oncall-services, GET /oncall-services/{service}
+        GET /oncall-services/{service}/shifts, GET /oncall-services/{service}/on-call
+        POST /engagement/preview of terms, POST /engagement/preview of a report
         GET /{org}, GET /{org}/incidents, GET /{org}/incidents/report
-        GET /{org}/contacts/individuals, GET /{org}/contacts/individuals/{individual}
+        GET /{org}/contacts, GET /{org}/contacts/individuals, GET /{org}/contacts/individuals/{individual}
+        GET /{org}/contacts/individuals/{individual}/try, POST /{org}/contacts/individuals/{individual}/try
+        GET /{org}/contacts/teams, GET /{org}/contacts/teams/{team}
+        GET /{org}/contacts/teams/{team}/try, POST /{org}/contacts/teams/{team}/try
+        GET /{org}/contacts/on-call, GET /{org}/contacts/on-call/{service}, GET /{org}/contacts/on-call/{service}/edit
+        GET /{org}/contacts/on-call/{service}/edit/try, POST /{org}/contacts/on-call/{service}/edit/try
+        GET /{org}/contacts/on-call/{service}/layers/{layer}, GET /{org}/incidents/{incident}/edit/preview
         GET /{org}/contacts/suggestions, GET /{org}/inbox, GET /{org}/deliveries, GET /{org}/preferences
         """,
     ),
@@ -124,15 +133,28 @@ MAY: list[tuple[Scope, Rule, str]] = [
         SEE,
         """
         GET /incidents/{incident}, GET /incidents/{incident}/receipt, GET /incidents/{incident}/participants
+        GET /incidents/{incident}/subscribers
         GET /incidents/{incident}/engagements, GET /incidents/{incident}/engagements/why, GET /incidents/{incident}/timeline
-        GET /incidents/{incident}/messages, GET /incidents/{incident}/stream
+        GET /incidents/{incident}/messages, GET /incidents/{incident}/stream, GET /incidents/{incident}/engagement-question
         GET /{org}/incidents/{incident}, GET /{org}/incidents/{incident}/receipt, GET /{org}/incidents/{incident}/why
-        GET /{org}/incidents/{incident}/fragments/{name}
+        GET /{org}/incidents/{incident}/fragments/{name}, GET /{org}/incidents/{incident}/people
         """,
     ),
     (Scope.READ, incident(Action.EXPORT), "GET /incidents/{incident}/record.json"),
     (Scope.WRITE, incident(Action.EDIT), "PATCH /incidents/{incident}, POST /{org}/incidents/{incident}/edit"),
-    (Scope.READ, incident(Action.EDIT), "GET /{org}/incidents/{incident}/edit"),
+    (
+        Scope.READ,
+        incident(Action.EDIT),
+        """
+        GET /{org}/incidents/{incident}/edit, POST /{org}/incidents/{incident}/edit/preview
+        POST /engagement/preview of an edit
+        """,
+    ),
+    (
+        Scope.WRITE,
+        incident(Action.ANSWER_ENGAGEMENT),
+        "POST /incidents/{incident}/engagement-answer, POST /{org}/incidents/{incident}/engagement-answer",
+    ),
     (
         Scope.WRITE,
         incident(Action.CHANGE_STATUS),
@@ -142,7 +164,10 @@ MAY: list[tuple[Scope, Rule, str]] = [
     (
         Scope.WRITE,
         incident(Action.ASSIGN_COMMANDER),
-        "PUT /incidents/{incident}/commander, POST /{org}/incidents/{incident}/commander",
+        """
+        PUT /incidents/{incident}/commander, POST /{org}/incidents/{incident}/commander
+        POST /{org}/incidents/{incident}/hand-over
+        """,
     ),
     (
         Scope.WRITE,
@@ -168,6 +193,14 @@ MAY: list[tuple[Scope, Rule, str]] = [
     ),
     (
         Scope.WRITE,
+        incident(Action.SUBSCRIBE),
+        """
+        POST /incidents/{incident}/subscribe, POST /{org}/incidents/{incident}/subscribe
+        POST /incidents/{incident}/unsubscribe, POST /{org}/incidents/{incident}/unsubscribe
+        """,
+    ),
+    (
+        Scope.WRITE,
         incident(Action.POST),
         """
         POST /incidents/{incident}/timeline, POST /{org}/incidents/{incident}/timeline
@@ -189,6 +222,15 @@ MAY: list[tuple[Scope, Rule, str]] = [
         """
         POST /individuals, PATCH /individuals/{individual}, DELETE /individuals/{individual}, PUT /individuals/{individual}/terms
         POST /{org}/contacts/individuals, POST /{org}/contacts/individuals/{individual}
+        POST /teams, PATCH /teams/{team}, DELETE /teams/{team}, PUT /teams/{team}/terms
+        POST /{org}/contacts/teams, POST /{org}/contacts/teams/{team}
+        POST /{org}/contacts/teams/{team}/members, POST /{org}/contacts/teams/{team}/members/remove
+        POST /oncall-services, PATCH /oncall-services/{service}, DELETE /oncall-services/{service}
+        PUT /oncall-services/{service}/terms, POST /oncall-services/{service}/overrides
+        DELETE /oncall-services/{service}/overrides/{override}
+        POST /{org}/contacts/on-call, POST /{org}/contacts/on-call/{service}/edit
+        POST /{org}/contacts/on-call/{service}/overrides, POST /{org}/contacts/on-call/{service}/overrides/remove
+        POST /{org}/contacts/on-call/{service}/layers/{layer}, POST /{org}/contacts/on-call/{service}/layers/{layer}/remove
         """,
     ),
     (Scope.ADMIN, EVERYBODY, "GET /tokens, POST /tokens, GET /{org}/settings/tokens, POST /{org}/settings/tokens"),
@@ -231,8 +273,46 @@ MAY: list[tuple[Scope, Rule, str]] = [
         POST /{org}/settings/projects/{project}/members/{account}/remove
         """,
     ),
+    (Scope.READ, CONTACTS, "GET /engagement/terms"),
+    (Scope.ADMIN, CONTACTS, "GET /{org}/settings/engagement/terms"),
     (Scope.ADMIN, on(Action.SEE_AUDIT), "GET /audit, GET /audit.csv, GET /{org}/settings/audit"),
     (Scope.ADMIN, on(Action.MANAGE_SETTINGS), "GET /sign-in-provider, GET /{org}/settings/sign-in"),
+    (Scope.ADMIN, on(Action.MANAGE_SETTINGS), "GET /settings, PATCH /settings"),
+    (
+        Scope.ADMIN,
+        on(Action.MANAGE_SETTINGS),
+        "GET /{org}/settings/engagement/storm-guard, POST /{org}/settings/engagement/storm-guard",
+    ),
+    (
+        Scope.ADMIN,
+        on(Action.MANAGE_SETTINGS),
+        """
+        GET /engagement-rules, POST /engagement-rules, GET /engagement-rules/{rule}, PATCH /engagement-rules/{rule}
+        DELETE /engagement-rules/{rule}, GET /engagement-rules/{rule}/versions
+        GET /{org}/settings/engagement, GET /{org}/settings/engagement/rules/{rule}
+        POST /{org}/settings/engagement/rules/{rule}, POST /{org}/settings/engagement/rules/{rule}/delete
+        POST /{org}/settings/engagement/rules/{rule}/draft
+        """,
+    ),
+    (Scope.ADMIN, EVERYBODY, "GET /{org}/settings/engagement/rules/{rule}/draft"),
+    (
+        Scope.ADMIN,
+        on(Action.MANAGE_SETTINGS),
+        """
+        GET /role-policies, POST /role-policies of a person, POST /role-policies of a service, GET /role-policies/{policy}
+        PATCH /role-policies/{policy} of a person, PATCH /role-policies/{policy} of a service
+        DELETE /role-policies/{policy}, GET /role-policies/{policy}/versions
+        GET /incident-roles, POST /incident-roles, GET /incident-roles/{role}, PATCH /incident-roles/{role}
+        DELETE /incident-roles/{role}, GET /{org}/settings/engagement/roles, POST /{org}/settings/engagement/roles
+        POST /{org}/settings/engagement/roles/{role}, GET /{org}/settings/engagement/roles/policies/{policy}
+        POST /{org}/settings/engagement/roles/policies/{policy}, POST /{org}/settings/engagement/roles/policies/{policy}/delete
+        POST /{org}/settings/engagement/roles/policies/{policy}/draft
+        POST /{org}/settings/engagement/roles/policies/{policy}/move
+        POST /{org}/settings/engagement/roles/policies/{policy}/switch
+        """,
+    ),
+    (Scope.ADMIN, EVERYBODY, "GET /{org}/settings/engagement/roles/policies/{policy}/draft"),
+    (Scope.READ, on(Action.MANAGE_SETTINGS), "POST /engagement/preview of a rule"),
     (
         Scope.ADMIN,
         SIGN_IN,
@@ -273,6 +353,9 @@ LATER: dict[str, set[int]] = {
     "PUT /sign-in-provider": {422},
     "POST /{org}/settings/sign-in": {422},
     "POST /{org}/preferences/password": {303, 422},
+    "POST /incidents/{incident}/engagement-answer": {409},
+    "POST /{org}/incidents/{incident}/engagement-answer": {409},
+    "GET /incidents/{incident}/engagement-question": {404},
     "POST /deliveries/{delivery}/retry": {409},
     "POST /{org}/deliveries/{delivery}/retry": {409},
     "POST /incidents/{incident}/resources/{kind}/retry": {409},
@@ -282,7 +365,7 @@ LATER: dict[str, set[int]] = {
     "POST /incidents/{incident}/not-relevant": {200, 409},
     "POST /{org}/incidents/{incident}/not-relevant": {303, 409},
 }
-"""What is answered to whoever may, where the rest of the request is refused: nothing failed, or nobody to leave."""
+"""What is answered to whoever may, where the rest is refused: nothing failed, nobody is held back, or nobody is to leave."""
 
 
 def rules() -> dict[str, tuple[Scope, Rule]]:

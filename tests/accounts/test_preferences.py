@@ -13,7 +13,7 @@ from sqlalchemy import update
 from services.accounts import repository
 from services.accounts.profile import browser as in_words
 from services.kit.clock import now
-from services.store.accounts import Throttle
+from services.store.accounts import Account, Throttle
 from tests.accounts.members import member
 from tests.kit.problems import fields, problem
 from tests.support.running import PATIENCE, Organization, RunningMuster
@@ -73,6 +73,7 @@ async def test_me_is_changed_by_api(org: Organization) -> None:
 async def test_what_cannot_be_preferred_is_refused_at_its_field(org: Organization) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"time_zone": "Middle/Earth"}, "preferences.time_zone"),
+        ({"time_zone": "localtime"}, "preferences.time_zone"),
         ({"theme": "pink"}, "preferences.theme"),
         ({"channel": "pigeon"}, "preferences.channel"),
         ({"quiet_from": "25:00"}, "preferences.quiet_from"),
@@ -85,6 +86,14 @@ async def test_what_cannot_be_preferred_is_refused_at_its_field(org: Organizatio
     half = await org.api.patch("/me", json={"preferences": {"quiet_until": None}})
     assert fields(problem(half, 422, "quiet_hours")) == {"preferences.quiet_until"}
     assert (await org.get("/me"))["preferences"]["quiet_until"] == "07:00:00"
+
+
+@pytest.mark.feature("O2")
+async def test_a_zone_that_is_another_on_each_machine_counts_as_none(muster: RunningMuster, org: Organization) -> None:
+    me = await org.get("/me")
+    async with muster.muster.database.write(me["organization"]["id"]) as session:
+        await session.execute(update(Account).where(Account.id == me["account"]).values(preferences={"time_zone": "localtime"}))
+    assert (await org.get("/me"))["preferences"]["time_zone"] is None
 
 
 @pytest.mark.feature("O2")

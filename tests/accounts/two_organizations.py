@@ -24,6 +24,7 @@ from services.store.contacts import Individual
 from services.store.organizations import Project, Setting
 from services.store.outbox import Errand, OutboxRow
 from services.store.secrets import new_secret
+from services.store.teams import OverrideRow
 from tests.conftest import new_database, new_namespace
 from tests.store.rows import ORGANIZATION_TABLES
 from tests.support.running import Organization, RunningMuster, running_muster
@@ -139,6 +140,41 @@ class Place:
         async with self.database.read(self.id) as session:
             return (await session.get_one(Account, account)).individual_id
 
+    async def _new_spare_team(self) -> str:
+        made = await self.org.post("/teams", {"name": f"Team {new_id()}", "members": [self.fixed["participant"]]})
+        return str(made["id"])
+
+    async def _new_spare_service(self) -> str:
+        return str((await self.org.post("/oncall-services", {"name": f"Service {new_id()}"}))["id"])
+
+    async def _new_override(self) -> str:
+        override, begin = new_id(), datetime(2098, 1, 1, tzinfo=UTC)
+        row = {"service_id": self.fixed["service"], "individual_id": self.fixed["participant"]}
+        await self._add(OverrideRow(id=override, from_at=begin, until_at=_LATER, **row, **self._belongs))
+        return override
+
+    async def _new_spare_layer(self) -> str:
+        """The number of one that may go."""
+        here = f"/oncall-services/{self.fixed['service']}"
+        rotation = (await self.org.get(here))["rotation"]
+        spare = layer("Spare", self.fixed["participant"])
+        await self.org.patch(here, {"rotation": {"layers": [*rotation["layers"][:1], spare]}})
+        return "1"
+
+    async def _new_service_version(self) -> str:
+        return str((await self.org.get(f"/oncall-services/{self.fixed['service']}"))["version"])
+
+    async def _new_spare_rule(self) -> str:
+        body = rule(f"Rule {new_id()}", "disk", {"individual": self.fixed["participant"]})
+        return str((await self.org.post("/engagement-rules", body))["id"])
+
+    async def _new_spare_policy(self) -> str:
+        body = policy(f"Policy {new_id()}", "disk", self.fixed["participant"])
+        return str((await self.org.post("/role-policies", body))["id"])
+
+    async def _new_spare_role(self) -> str:
+        return str((await self.org.post("/incident-roles", {"name": f"Role {new_id()}"}))["id"])
+
     async def _new_session(self) -> str:
         session = new_id()
         _, secret_hash = new_secret("session")
@@ -167,6 +203,24 @@ class Place:
     async def _add(self, row: Any) -> None:
         async with self.database.write(self.id) as session:
             session.add(row)
+
+
+def layer(name: str, member: str) -> dict[str, Any]:
+    """A layer of a rotation in which one is always on call."""
+    starts = {"time_zone": "UTC", "starts_at": "2026-01-05T09:00", "every": {"weeks": 1}}
+    return {"name": name, "members": [member], **starts}
+
+
+def rule(name: str, tag: str, *engage: dict[str, str]) -> dict[str, Any]:
+    """A rule about incidents with a tag."""
+    when = {"all": [{"attribute": "tag", "operator": "is", "values": [tag]}]}
+    return {"name": name, "when": when, "engage": list(engage), "role": "responder"}
+
+
+def policy(name: str, tag: str, assignee: str, role: str = "commander") -> dict[str, Any]:
+    """A policy that chooses somebody for a role in incidents with a tag."""
+    when = {"all": [{"attribute": "tag", "operator": "is", "values": [tag]}]}
+    return {"name": name, "role": role, "when": when, "assignee": {"individual": assignee}}
 
 
 def texts(value: Any) -> set[str]:
@@ -223,7 +277,10 @@ async def new_place(muster: RunningMuster) -> Place:
 async def fill(place: Place, word: str = "") -> None:
     """Put something of everything into an organization; ``word`` is in every text of it. May be done again with another one."""
     org, name, dot = place.org, f" {word}".rstrip(), f".{word}".rstrip(".")
-    await _post(place, "/individuals", {"name": f"Ana{name}", "email": f"ana{dot}@example.org", "terms": [f"Disk{name}"]})
+    reached = {"email": f"ana{dot}@example.org", "addresses": [f"ana{dot}@home.example.org"]}
+    ana = await _post(place, "/individuals", {"name": f"Ana{name}", "terms": [f"Drive{name}"], **reached})
+    response = await org.api.put(f"/individuals/{ana['id']}/terms", json={"terms": [f"Disk{name}"]})
+    assert response.is_success, response.text
     ben = await _post(place, "/individuals", {"name": f"Ben{name}", "email": f"ben{dot}@example.org", "terms": ["full"]})
     project = await _post(place, "/projects", {"name": f"Payments{name}", "self_join": True})
     await _post(place, "/tokens", {"name": f"deploys{name}", "scopes": ["read"]})
@@ -234,6 +291,7 @@ async def fill(place: Place, word: str = "") -> None:
         response = await org.api.put(f"/projects/{project['id']}/members/{each}")
         assert response.is_success, response.text
     await org.patch("/me", {"preferences": {"chat_identity": f"@olive{dot}"}})
+    engaging = await _put_groups(place, ana["id"], ben["id"], name, dot)
     title, body = f"The disk{name} is full", {"description": f"Nothing goes{name}", "tags": [f"tag{dot}"]}
     kinds: tuple[dict[str, str], ...] = ({}, {"visibility": "restricted", "project": project["id"]})
     for number, more in enumerate(kinds):
@@ -242,6 +300,7 @@ async def fill(place: Place, word: str = "") -> None:
         await _post(place, f"{here}/participants", {"individual": ben["id"]})
         await _post(place, f"{here}/timeline", {"text": f"A note{name}"})
         await _post(place, f"{here}/messages", {"text": f"Hello there{name}"})
+        await _post(place, f"{here}/subscribe", {})
         response = await org.api.put(f"{here}/commander", json={"individual": ben["id"]})
         assert response.is_success, response.text
         if number == 0:
@@ -258,6 +317,7 @@ async def fill(place: Place, word: str = "") -> None:
     place.fixed = {
         **{"participant": ben["id"], "payments": project["id"], "kind": "channel", "name": "about"},
         **{each: chosen[each] for each in ("type", "severity", "priority")},
+        **engaging,
         **of_incident(rows, incident),
     }
 
@@ -273,6 +333,26 @@ def of_incident(rows: Dump, incident: str) -> dict[str, str]:
 async def _post(place: Place, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """With a key that another organization uses as well."""
     return await place.org.post(path, body, headers={"Idempotency-Key": f"look-alike {next(place.keys)}"})
+
+
+async def _put_groups(place: Place, ana: str, ben: str, name: str, dot: str) -> dict[str, str]:
+    """Teams, an on-call service, a rule that engages them, and a role with a policy that gives it."""
+    team = await _post(place, "/teams", {"name": f"Keepers{name}", "members": [ana], "terms": [f"ledger{name}"]})
+    listed = {"notify": "list", "list_address": f"keepers{dot}@lists.example.org"}
+    await _post(place, "/teams", {"name": f"Readers{name}", "members": [ana, ben], **listed})
+    rotation = {"layers": [layer(f"Primary{name}", ana)]}
+    service = await _post(place, "/oncall-services", {"name": f"Pager{name}", "rotation": rotation, "terms": [f"pager{name}"]})
+    ahead = {"individual": ben, "from": "2098-01-01T09:00:00Z", "until": "2098-01-02T09:00:00Z"}
+    await _post(place, f"/oncall-services/{service['id']}/overrides", ahead)
+    made = rule(f"Full disks{name}", f"tag{dot}", {"individual": ben}, {"team": team["id"]}, {"oncall": service["id"]})
+    kept = await _post(place, "/engagement-rules", made)
+    await place.org.patch(f"/engagement-rules/{kept['id']}", {"name": f"Full disks, again{name}"})
+    role = await _post(place, "/incident-roles", {"name": f"Scribe{name}", "description": f"Writes it down{name}"})
+    chooses = await _post(place, "/role-policies", policy(f"Notes{name}", f"tag{dot}", ben, role["name"]))
+    return {
+        **{"team": team["id"], "service": service["id"], "layer": "0"},
+        **{"rule": kept["id"], "role": role["id"], "policy": chooses["id"]},
+    }
 
 
 async def _put_rows(place: Place, name: str, dot: str) -> None:
