@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from services.kit.conditions import number
 from services.kit.errors import Invalid
 
 _SENTENCES: Final = {
@@ -13,15 +14,20 @@ _SENTENCES: Final = {
     "string_too_short": "This is needed.",
     "string_too_long": "This is too long: at most {max_length} characters.",
     "too_long": "These are too many: at most {max_length}.",
+    "int_type": "Give a whole number.",
     "enum": "Choose one of those offered.",
     "datetime_from_date_parsing": "Give a date and a time, like 2026-03-01T09:30.",
     "datetime_parsing": "Give a date and a time, like 2026-03-01T09:30.",
 }
 
 
+MAX_FIELDS: Final = 20_000
+"""How many fields a form has at most: one each for a crowd of people."""
+
+
 async def _fields(request: Request) -> dict[str, str]:
     # Browsers end lines with CR LF (WHATWG HTML, section 4.10.21.7); nothing else here does.
-    form = await request.form()
+    form = await request.form(max_fields=MAX_FIELDS)
     return {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
 
 
@@ -37,6 +43,12 @@ def typed(fields: dict[str, str], *names: str) -> dict[str, str]:
 def given(fields: dict[str, str], *names: str) -> dict[str, str]:
     """Those of these fields that are not empty."""
     return {name: value for name, value in typed(fields, *names).items() if value.strip()}
+
+
+def whole(text: str) -> int | str:
+    """The number that was typed, as bodies take it; what is none stays as it is, and is told there."""
+    value = number(text.strip())
+    return text if value is None else value
 
 
 def address(fields: dict[str, str]) -> str:
@@ -56,6 +68,14 @@ def faults(error: ValidationError | Invalid) -> dict[str, str]:
     else:
         found = [(str(fault["loc"][0]) if fault["loc"] else "", _sentence(fault)) for fault in error.errors()]
     return dict(reversed(found))
+
+
+def at_fields(error: ValidationError | Invalid) -> dict[str, str]:
+    """The same, where an entry of a list is at fault, at the field into which the whole list is typed."""
+    found: dict[str, str] = {}
+    for path, message in faults(error).items():
+        found.setdefault(path.partition(".")[0], message)
+    return found
 
 
 def _sentence(fault: ErrorDetails) -> str:

@@ -7,7 +7,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from services.desk.views import IncidentView
-from services.engagement.schemas import ParticipantView
+from services.engagement import subscriptions
+from services.engagement.repository import present_among
+from services.engagement.service import Crowd
 from services.kit.auth import Actor
 from services.kit.markdown import to_html
 from services.kit.routing import CurrentSession
@@ -16,6 +18,7 @@ from services.notify.schemas import DeliveryQuery, DeliveryView
 from services.web.access import Services
 from services.web.lifecycle import Moves, moves, track
 from services.web.render import Context
+from workflows.domain.engagement import COMMANDER
 from workflows.domain.events import Resource
 from workflows.domain.lifecycle import Category
 from workflows.domain.policy import Action, Decision
@@ -32,7 +35,7 @@ class Look:
     session: CurrentSession
     actor: Actor
     incident: IncidentView
-    participants: list[ParticipantView]
+    crowd: Crowd
     decisions: dict[Action, Decision]
     after: str | None = None
 
@@ -42,20 +45,10 @@ class Look:
         return f"/{self.actor.slug}/incidents/{self.incident.reference}"
 
     @property
-    def present(self) -> list[ParticipantView]:
-        """Those who are in the incident now."""
-        return [participant for participant in self.participants if participant.state in {"engaged", "joined"}]
-
-    @property
-    def inside(self) -> bool:
-        """Whether the reader is in the incident now."""
-        return self.actor.individual in {participant.individual.id for participant in self.present}
-
-    @property
     def could_join(self) -> bool:
         """Whether joining would change anything; then the policy says whether the reader may."""
         begun = self.incident.status.category is not Category.REPORTED
-        return begun and self.incident.closed_at is None and not self.inside
+        return begun and self.incident.closed_at is None and not self.crowd.inside
 
 
 Part = Callable[[Look], Awaitable[Context]]
@@ -68,9 +61,9 @@ async def look_at(services: Services, session: CurrentSession, actor: Actor, ref
         NotFound: no such incident for this actor.
     """
     incident = await services.lifecycle.get(session, actor, reference)
-    participants = await services.engagement.participants(session, actor, reference)
+    crowd = await services.engagement.crowd(session, actor, reference)
     decisions = await services.lifecycle.decisions(session, actor, [incident.id])
-    return Look(services, session, actor, incident, participants, decisions[incident.id], after)
+    return Look(services, session, actor, incident, crowd, decisions[incident.id], after)
 
 
 def shared(look: Look) -> Context:
@@ -97,7 +90,7 @@ async def header(look: Look) -> Context:
     return {
         "lifecycle": track(look.incident),
         "transitions": moves(look.incident) if _can(look)["move"] else Moves(),
-        "engaged": len(look.present),
+        "engaged": look.crowd.present,
     }
 
 
@@ -107,13 +100,26 @@ async def about(_: Look) -> Context:
 
 
 async def people(look: Look) -> Context:
-    """Who is engaged and why, and a field to add someone."""
+    """Who is engaged and why, a field to add someone, and who follows without taking part."""
+    subscribers = await subscriptions.subscribers(look.session, look.actor, look.incident.id)
+    present = await present_among(look.session, look.incident.id, [each.id for each in subscribers])
     return {
-        "participants": look.participants,
+        "crowd": look.crowd,
         "adding": "",
+        "successor": "",
+        "note": "",
         "errors": {},
-        "no_join": look.decisions[Action.JOIN].reason if look.could_join else "",
+        "no_join": _no_join(look),
+        "followers": [each for each in subscribers if each.id not in present],
+        "following": look.actor.individual in {each.id for each in subscribers},
     }
+
+
+def _no_join(look: Look) -> str:
+    """Why the reader cannot join; "" when they can, or are in."""
+    if look.incident.closed_at is not None and not look.crowd.inside:
+        return f"The incident is {look.incident.status.name.lower()}: nobody joins it any more."
+    return look.decisions[Action.JOIN].reason if look.could_join else ""
 
 
 async def resources(look: Look) -> Context:
@@ -181,14 +187,38 @@ async def trouble(look: Look) -> Context:
                 "link": "See deliveries",
             }
         )
-    return {"trouble": lines, "live_url": f"{look.address}/fragments/trouble"}
+    return {"trouble": [*_awaited(look.incident), *lines], "live_url": f"{look.address}/fragments/trouble"}
+
+
+def _awaited(incident: IncidentView) -> list[Context]:
+    """What Muster waits for to bring people in, and why."""
+    lines = [
+        f"{each.service.name} cannot say who is on call{_quoted(each.reason)}. Muster keeps asking; "
+        + ("until then the commander stands in." if each.role == COMMANDER else "everyone else was brought in.")
+        for each in incident.awaited_on_call
+    ]
+    if incident.awaits_role_policies:
+        lines.append("The role policies could not be asked. Muster keeps asking; until then the commander stands in.")
+    return [{"text": line, "href": None} for line in lines]
+
+
+def _quoted(reason: str | None) -> str:
+    return f": “{reason.rstrip('.')}”" if reason else ""
+
+
+async def question(look: Look) -> Context:
+    """The crowd that is held back, while it is asked who comes in."""
+    if look.incident.held is None:
+        return {"question": None, "errors": {}}
+    found = await look.services.lifecycle.question(look.session, look.actor, look.incident.id)
+    return {"question": dict(found) | {"no_answer": look.decisions[Action.ANSWER_ENGAGEMENT].reason}, "errors": {}}
 
 
 async def receipt(look: Look) -> Context:
     """How far Muster has come with the report."""
     found = await look.services.intake.receipt(look.session, look.actor, look.incident.id)
     made = [local(look, resource) for resource in found.resources]
-    return {"receipt": found.model_copy(update={"resources": made})}
+    return {"receipt": found.model_copy(update={"resources": made}), "trouble": _awaited(look.incident)}
 
 
 PARTS: Final[dict[str, tuple[str, Part]]] = {
@@ -200,6 +230,7 @@ PARTS: Final[dict[str, tuple[str, Part]]] = {
     "channel": ("channel", channel),
     "deliveries": ("deliveries", deliveries),
     "trouble": ("trouble", trouble),
+    "question": ("question", question),
     "receipt": ("receipt", receipt),
 }
 """The parts that can be fetched alone: the fragment's template, and what makes its context."""
@@ -234,7 +265,8 @@ def _can(look: Look) -> dict[str, bool]:
         "change": open_ and Action.EDIT in may,
         "engage": open_ and Action.ADD_PARTICIPANT in may,
         "join": look.could_join and Action.JOIN in may,
-        "leave": open_ and look.inside and not leads,
+        "leave": open_ and look.crowd.inside and not leads,
+        "follow": Action.SUBSCRIBE in may and not look.crowd.inside,
         "hand_over": open_ and leads and Action.ASSIGN_COMMANDER in may,
     }
 
@@ -247,10 +279,12 @@ def _entry(entry: TimelineEntry) -> Context:
     text = entry.text if entry.actor else f"{entry.text[:1].upper()}{entry.text[1:]}"
     return {
         "id": entry.seq,
+        "kind": entry.kind,
         "at": entry.at,
         "actor": entry.actor.name if entry.actor else None,
         "text": text,
         "html": to_html(entry.note) if entry.note else "",
         "detail": entry.detail,
         "people": entry.people,
+        "left_out": entry.left_out,
     }

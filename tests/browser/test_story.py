@@ -53,7 +53,7 @@ async def _add_individual(tab: Tab, slug: str, phrase: str) -> None:
     await form.get_by_label("Email").fill(f"{phrase.lower().replace(' ', '.')}@example.org")
     await form.get_by_label("Terms").fill(phrase)
     await form.get_by_role("button", name="Add individual").click()
-    await expect(tab.page.get_by_role("link", name=f"{phrase} Person", exact=True)).to_be_visible()
+    await expect(tab.page.get_by_text(f"{phrase} Person was added.")).to_be_visible()
 
 
 async def _report(tab: Tab, slug: str, title: str) -> None:

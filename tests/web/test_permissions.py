@@ -36,7 +36,7 @@ async def offered(muster: RunningMuster, org: Organization, person: Member, inci
 async def test_who_is_in_neither_may_join_and_is_offered_nothing_else(muster: RunningMuster, org: Organization) -> None:
     async with member(muster, org, "Nora", in_project=False) as nora:
         incident = (await org.report("Disk"))["reference"]
-        assert await offered(muster, org, nora, incident) == {"join"}
+        assert await offered(muster, org, nora, incident) == {"join", "subscribe"}
         for path in ("edit", "transitions?to=closed"):
             answer = await get(muster, org, nora, f"{incident}/{path}")
             assert answer.status_code == 403
@@ -54,10 +54,10 @@ async def test_who_may_work_is_offered_it(
 ) -> None:
     async with member(muster, org, "Mia", role, in_project=in_project) as mia:
         incident = (await org.report("Disk", mode=mode))["reference"]
-        assert await offered(muster, org, mia, incident) == WORK | {"join"}
+        assert await offered(muster, org, mia, incident) == WORK | {"join", "subscribe"}
         ben = await org.individual("Ben")
         await org.post(f"/incidents/{incident}/participants", {"individual": ben["id"]})
-        assert await offered(muster, org, mia, incident) == WORK | {"join", "commander", "remove"}
+        assert await offered(muster, org, mia, incident) == WORK | {"join", "subscribe", "commander", "remove"}
 
 
 async def test_what_an_old_page_still_offers_is_refused_in_words(muster: RunningMuster, org: Organization) -> None:

@@ -6,20 +6,29 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from services.engagement import contacts
+from services.engagement import contacts, records
 from services.engagement.schemas import IndividualChanges, IndividualView, NewIndividual, TermsBody
 from services.kit.auth import Actor, CurrentActor
 from services.kit.conditions import number
 from services.kit.errors import Invalid, VersionConflict
 from services.kit.paging import After
-from services.kit.routing import CurrentSession, Route
+from services.kit.routing import CurrentSession, PreviewRoute, Route
+from services.web import previews
 from services.web.addresses import next_href
-from services.web.forms import Fields, faults, split, typed
+from services.web.forms import Fields, at_fields, faults, split, typed
 from services.web.render import Context, Flash, common, render, render_page
 from workflows.domain.policy import Action, ContactObject
 
 router = APIRouter(prefix="/{org}/contacts/individuals", route_class=Route, include_in_schema=False)
+tries = APIRouter(prefix="/{org}/contacts/individuals/{individual}/try", route_class=PreviewRoute, include_in_schema=False)
+front = APIRouter(prefix="/{org}/contacts", route_class=Route, include_in_schema=False)
 suggested = APIRouter(prefix="/{org}/contacts/suggestions", route_class=Route, include_in_schema=False)
+
+
+@front.get("")
+async def begin(actor: CurrentActor) -> Response:
+    """The contacts begin with the individuals."""
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
 
 
 @suggested.get("")
@@ -48,39 +57,75 @@ async def add(session: CurrentSession, actor: CurrentActor, fields: Fields) -> R
     """Add one."""
     try:
         new = NewIndividual.model_validate(typed(fields, "name", "email") | {"terms": split(fields.get("terms", ""), "\n")})
-        added = await contacts.create_individual(session, actor, new)
+        # What is refused leaves nothing behind, although the page is answered.
+        async with session.begin_nested():
+            added = await contacts.create_individual(session, actor, new)
     except (ValidationError, Invalid) as error:
         return await _list(session, actor, "", None, fields, faults(error))
-    return RedirectResponse(f"/{actor.slug}/contacts/individuals?added={added.id}", 303)
+    here = f"/{actor.slug}/contacts/individuals"
+    return RedirectResponse(f"{here}/{added.id}?done=added" if added.terms else f"{here}?added={added.id}", 303)
 
 
 @router.get("/{individual}")
-async def show(session: CurrentSession, actor: CurrentActor, individual: str) -> Response:
-    """One individual, to be changed by administrators and by themselves."""
+async def show(session: CurrentSession, actor: CurrentActor, individual: str, done: str = "") -> Response:
+    """One individual, to be changed by administrators and by themselves; ``done`` is what has just been done."""
     found = await contacts.get_individual(session, individual)
-    form: Context = {"name": found.name, "email": found.email, "active": found.active, "terms": "\n".join(found.terms)}
-    return await _individual(session, actor, found, form, {}, 200)
+    form: Context = {
+        "name": found.name,
+        "email": found.email,
+        "addresses": "\n".join(found.addresses),
+        "active": found.active,
+        "terms": "\n".join(found.terms),
+    }
+    said = {"added": f"{found.name} was added.", "saved": "Saved."}.get(done)
+    flash = None if said is None else Flash(kind="good", text=said)
+    tried = previews.NOTHING if flash is None else await previews.of_terms(session, actor, found.terms, saved=True)
+    return await _individual(session, actor, found, form, {}, 200, tried, flash)
 
 
 @router.post("/{individual}")
 async def change(session: CurrentSession, actor: CurrentActor, individual: str, fields: Fields) -> Response:
     """Change an individual and the terms, all or nothing."""
     version = fields.get("version", "")
-    form: Context = typed(fields, "name", "email", "terms") | {"active": "active" in fields}
+    form = _typed(fields)
     try:
-        changes = IndividualChanges.model_validate({name: form[name] for name in ("name", "email", "active")})
+        given = {name: form[name] for name in ("name", "email", "active")} | {"addresses": split(form["addresses"], "\n")}
+        changes = IndividualChanges.model_validate(given)
         terms = TermsBody(terms=split(form["terms"], "\n")).terms
         known = number(version)
-        await contacts.change_individual(session, actor, individual, changes, known)
-        await contacts.put_terms(session, actor, individual, terms)
+        async with session.begin_nested():
+            await contacts.change_individual(session, actor, individual, changes, known)
+            await contacts.put_terms(session, actor, individual, terms)
     except (ValidationError, Invalid) as error:
         found = await contacts.get_individual(session, individual)
-        return await _individual(session, actor, found, form, faults(error), 422)
+        return await _individual(session, actor, found, form, at_fields(error), 422)
     except VersionConflict:
         found = await contacts.get_individual(session, individual)
         said = "Someone changed this contact while you were editing. Your text is kept: save again to put it in place."
         return await _individual(session, actor, found, form, {"": said}, 412)
-    return RedirectResponse(f"/{actor.slug}/contacts/individuals", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals/{individual}?done=saved", 303)
+
+
+@tries.get("")
+async def back(actor: CurrentActor, individual: str) -> Response:
+    """What was tried is nowhere but in its form; whoever comes back without one begins again."""
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals/{individual}", 303)
+
+
+@tries.post("")
+async def try_terms(session: CurrentSession, actor: CurrentActor, individual: str, fields: Fields) -> Response:
+    """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
+    found = await contacts.get_individual(session, individual)
+    form = _typed(fields) | typed(fields, "version")
+    try:
+        terms = TermsBody(terms=split(form["terms"], "\n")).terms
+    except ValidationError as error:
+        return await _individual(session, actor, found, form, at_fields(error), 422)
+    return await _individual(session, actor, found, form, {}, 200, await previews.of_terms(session, actor, terms))
+
+
+def _typed(fields: dict[str, str]) -> Context:
+    return typed(fields, "name", "email", "addresses", "terms") | {"active": "active" in fields}
 
 
 async def _list(
@@ -94,6 +139,7 @@ async def _list(
 ) -> Response:
     page = await contacts.list_individuals(session, actor, q or None, after)
     context = {
+        "tab": "individuals",
         "individuals": page.data,
         "query": {"q": q},
         "next_href": next_href({"q": q}, page.pagination.after),
@@ -105,12 +151,20 @@ async def _list(
 
 
 async def _individual(
-    session: CurrentSession, actor: Actor, found: IndividualView, form: Context, errors: dict[str, str], status: int
+    session: CurrentSession,
+    actor: Actor,
+    found: IndividualView,
+    form: Context,
+    errors: dict[str, str],
+    status: int,
+    tried: Context = previews.NOTHING,
+    flash: Flash | None = None,
 ) -> Response:
     may = await contacts.editable(session, actor, found.id)
     context = {
         "individual": found,
-        "form": form | {"version": str(found.version)},
+        "records": await records.of_owner(session, actor, found.id),
+        "form": {"version": str(found.version)} | form,
         "errors": errors,
         "can": {
             "manage": Action.EDIT_TERMS in may,
@@ -118,4 +172,4 @@ async def _individual(
             "address": Action.EDIT_ADDRESS in may,
         },
     }
-    return render_page(actor, "pages/individual.html", "contacts", context, status)
+    return render_page(actor, "pages/individual.html", "contacts", context | tried, status, flash)

@@ -9,18 +9,21 @@ from pydantic import ValidationError
 
 from services.accounts import lists
 from services.desk.views import IncidentView
+from services.engagement.preview import audience
+from services.engagement.preview.schemas import TriedChanges
 from services.kit.auth import Actor, CurrentActor, enforce
 from services.kit.errors import Invalid, MusterError, VersionConflict
-from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
+from services.kit.routing import CommandId, CommandRoute, CurrentSession, PreviewRoute, Route
 from services.lifecycle.schemas import IncidentEdit
 from services.web import choices
 from services.web.access import AllServices, Services
 from services.web.forms import Fields, faults, split
 from services.web.outcome import REFUSALS, in_words
-from services.web.render import render_page
+from services.web.render import Context, render_page
 from workflows.domain.policy import Action, Decision
 
 router = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=Route, include_in_schema=False)
+previews = APIRouter(prefix="/{org}/incidents/{incident}/edit/preview", route_class=PreviewRoute, include_in_schema=False)
 commands = APIRouter(prefix="/{org}/incidents/{incident}/edit", route_class=CommandRoute, include_in_schema=False)
 
 _FIELDS: Final = ("title", "description", "type", "severity", "priority", "tags", "visibility")
@@ -48,15 +51,42 @@ async def edit(actor: CurrentActor, services: AllServices, incident: str, fields
     if not changed:
         return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
     try:
-        changes = IncidentEdit.model_validate(
-            {name: split(text, ",") if name == "tags" else text for name, text in changed.items()}
-        )
+        changes = IncidentEdit.model_validate(_values(changed))
         await services.lifecycle.edit(actor, incident, changes, command_id, attributes_version=found.attributes_version)
     except (ValidationError, Invalid) as error:
         return await _again(services, actor, incident, changed, faults(error), 422)
     except (*REFUSALS, VersionConflict) as error:
         return await _again(services, actor, incident, changed, {"": _sentence(error)}, error.status)
     return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
+
+
+@previews.get("")
+async def back(actor: CurrentActor, incident: str) -> Response:
+    """What was typed is nowhere but in its form; whoever comes back without one begins again."""
+    return RedirectResponse(f"/{actor.slug}/incidents/{incident}/edit", 303)
+
+
+@previews.post("")
+async def preview(session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str, fields: Fields) -> Response:
+    """Whom it would add, with everything as it was typed; nothing is changed (E7)."""
+    found = await services.lifecycle.get(session, actor, incident)
+    decided = (await services.lifecycle.decisions(session, actor, [found.id]))[found.id]
+    enforce(decided[Action.EDIT], "incident")
+    # What the fields were as the form was opened stays, or an edit in between would go unnoticed.
+    kept: Context = {
+        "form": _present(found) | {name: fields[name] for name in _FIELDS if name in fields},
+        "was": {_WAS + name: fields.get(_WAS + name, text) for name, text in _present(found).items()},
+    }
+    try:
+        changes = TriedChanges.model_validate(_values(_changed(fields)))
+        kept["audience"] = await audience.of_edit(session, actor, found.id, changes)
+    except (ValidationError, Invalid) as error:
+        return await _show(session, actor, found, decided, {}, faults(error), 422, kept)
+    return await _show(session, actor, found, decided, {}, {}, 200, kept)
+
+
+def _values(changed: dict[str, str]) -> Context:
+    return {name: split(text, ",") if name == "tags" else text for name, text in changed.items()}
 
 
 def _changed(fields: dict[str, str]) -> dict[str, str]:
@@ -117,6 +147,7 @@ async def _show(
     changed: dict[str, str],
     errors: dict[str, str],
     status: int,
+    kept: Context | None = None,
 ) -> Response:
     present = _present(incident)
     context = {
@@ -124,7 +155,8 @@ async def _show(
         "form": present | changed,
         "was": {_WAS + name: text for name, text in present.items()},
         "options": choices.attribute_options(await lists.selectable(session)),
+        "audience": None,
         "can": {"change_visibility": decided[Action.CHANGE_VISIBILITY].allowed},
         "errors": errors,
     }
-    return render_page(actor, "pages/incident_edit.html", "incidents", context, status)
+    return render_page(actor, "pages/incident_edit.html", "incidents", context | (kept or {}), status)

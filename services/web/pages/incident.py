@@ -8,11 +8,13 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from services.desk.lookup import resolve_person
+from services.engagement import subscriptions
 from services.kit.auth import Actor, CurrentActor
-from services.kit.errors import Invalid, NotFound, Pending, Unavailable
+from services.kit.conditions import number
+from services.kit.errors import Conflict, Invalid, NotFound, Pending, Unavailable
 from services.kit.paging import After
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
-from services.lifecycle.schemas import NoteBody
+from services.lifecycle.schemas import CommanderBody, EngagementAnswerBody, NoteBody
 from services.web import parts
 from services.web.access import AllServices, Services
 from services.web.forms import Fields, faults
@@ -27,8 +29,12 @@ commands = APIRouter(prefix="/{org}/incidents/{incident}", route_class=CommandRo
 Say = Callable[[Actor, str, str, str], Awaitable[object]]
 """A command that takes a text: who asks, of which incident, the text, the command's id."""
 
-_SIDE: Final = (parts.header, parts.resources, parts.people, parts.trouble)
+_SIDE: Final = (parts.header, parts.resources, parts.people, parts.trouble, parts.question)
 """The parts that stand beside the tabs."""
+_NOT_THEM: Final = {"not_a_participant", "list_commands_nothing"}
+"""Why somebody cannot be commander, so that another one has to be named."""
+TICKED: Final = "bring:"
+"""With this begins the name of a person's box, before their id."""
 
 
 @router.get("")
@@ -57,6 +63,20 @@ async def fragment(
     return render(f"_fragments/{template}.html", common(actor) | parts.shared(look) | await part(look))
 
 
+@router.post("/subscribe")
+async def subscribe(session: CurrentSession, actor: CurrentActor, incident: str) -> Response:
+    """Follow it without taking part."""
+    await subscriptions.subscribe(session, actor, incident)
+    return RedirectResponse(f"/{actor.slug}/incidents/{incident}#people", 303)
+
+
+@router.post("/unsubscribe")
+async def unsubscribe(session: CurrentSession, actor: CurrentActor, incident: str) -> Response:
+    """Follow it no longer."""
+    await subscriptions.unsubscribe(session, actor, incident)
+    return RedirectResponse(f"/{actor.slug}/incidents/{incident}#people", 303)
+
+
 @commands.post("/timeline")
 async def add_note(actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId) -> Response:
     """Write into the timeline."""
@@ -76,9 +96,49 @@ async def assign_commander(
     actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId
 ) -> Response:
     """Make a participant the commander."""
-    individual = fields.get("individual", "")
-    command = services.lifecycle.assign_commander(actor, incident, individual, command_id)
+    try:
+        body = CommanderBody(individual=fields.get("individual", ""), note=fields.get("note", ""))
+    except ValidationError as error:
+        return await _again(services, actor, incident, 422, " ".join(faults(error).values()))
+    command = services.lifecycle.assign_commander(actor, incident, body.individual, command_id, body.note)
     return await _act(services, actor, incident, command)
+
+
+@commands.post("/hand-over")
+async def hand_over(actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId) -> Response:
+    """Make the participant commander whose name was typed."""
+    form: Context = {"successor": fields.get("successor", ""), "note": fields.get("note", "")}
+    try:
+        async with services.database.read(actor.organization) as session:
+            person = await resolve_person(session, "successor", form["successor"])
+        body = CommanderBody(individual=person.id, note=form["note"])
+    except (ValidationError, Invalid) as error:
+        return await _again(services, actor, incident, 422, more=form | {"errors": faults(error)})
+    try:
+        await services.lifecycle.assign_commander(actor, incident, body.individual, command_id, body.note)
+    except REFUSALS as error:
+        if isinstance(error, Conflict) and error.code in _NOT_THEM:
+            return await _again(services, actor, incident, error.status, more=form | {"errors": {"successor": error.detail}})
+        return await _again(services, actor, incident, error.status, in_words(error), more=form)
+    return RedirectResponse(f"/{actor.slug}/incidents/{incident}", 303)
+
+
+@commands.post("/engagement-answer")
+async def answer_engagement(
+    actor: CurrentActor, services: AllServices, incident: str, fields: Fields, command_id: CommandId
+) -> Response:
+    """Say who comes in of those who are held back: all, none, or those whose boxes are ticked."""
+    ticked = tuple(name.removeprefix(TICKED) for name in fields if name.startswith(TICKED))
+    bring_in = fields.get("bring_in", "")
+    if bring_in == "chosen" and not ticked:
+        return await _again(services, actor, incident, 422, more={"errors": {"bring_in": "Tick who comes in, or choose Nobody."}})
+    try:
+        body = EngagementAnswerBody.model_validate(
+            {"bring_in": ticked if bring_in == "chosen" else bring_in, "version": number(fields.get("version", ""))}
+        )
+    except ValidationError:
+        return await _again(services, actor, incident, 422, "Choose who comes in: all of them, those you tick, or nobody.")
+    return await _act(services, actor, incident, services.lifecycle.answer_engagement(actor, incident, body, command_id))
 
 
 @commands.post("/participants")

@@ -30,6 +30,10 @@ MODES: Final = [
     Option(value=Mode.PRACTICE, label="Practice"),
     Option(value=Mode.RETROSPECTIVE, label="Retrospective"),
 ]
+MINE: Final = [
+    Option(value="participating", label="I take part in"),
+    Option(value="following", label="I follow"),
+]
 NOBODY: Final = "nobody"
 """Whoever is not found leads no incident."""
 
@@ -50,11 +54,13 @@ async def incidents(
     severity: Filter = "",
     commander: Annotated[str, Query(max_length=600)] = "",
     mode: Filter = "",
+    mine: Filter = "",
     q: Filter = "",
     after: After = None,
 ) -> Response:
     """The incidents one may see, the latest first."""
-    filters = {"ongoing": ongoing, "status": status, "severity": severity, "commander": commander, "mode": mode, "q": q}
+    filters = {"ongoing": ongoing, "status": status, "severity": severity, "commander": commander, "mode": mode}
+    filters |= {"mine": mine, "q": q}
     modes = {option.value: option.label for option in MODES}
     wrong = f"There is no status “{status}”." if status and status not in {option.value for option in STATUSES} else ""
     led_by = None
@@ -70,6 +76,8 @@ async def incidents(
         severity=severity or None,
         commander=led_by,
         mode=Mode(mode) if mode in modes else None,
+        participant="me" if mine == "participating" else None,
+        subscribed="me" if mine == "following" else None,
         q=q or None,
     )
     page = await services.lifecycle.list_incidents(session, actor, query, after=after)
@@ -81,6 +89,7 @@ async def incidents(
             "statuses": STATUSES,
             "severities": choices.named(found.severities),
             "modes": MODES,
+            "mine": MINE,
         },
         "filtered": any(filters.values()),
         "next_href": next_href(filters, page.pagination.after),

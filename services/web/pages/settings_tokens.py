@@ -15,7 +15,7 @@ from services.kit.paging import After
 from services.kit.routing import CurrentSession, TokenRoute
 from services.web.addresses import next_href
 from services.web.choices import Option
-from services.web.forms import Fields, faults, typed
+from services.web.forms import Fields, faults, typed, whole
 from services.web.render import Context, Flash, render_page
 from workflows.domain.policy import Action, Scope
 
@@ -46,7 +46,7 @@ async def create(session: CurrentSession, actor: CurrentActor, fields: Fields) -
     """Make one, and show its secret, once: it is in this page and nowhere else."""
     form: Context = typed(fields, "name", "kind", "role", "expires_in")
     form["scopes"] = [scope for scope in Scope if f"scope_{scope}" in fields]
-    wanted = form | {"expires_in": form["expires_in"] or None, "kind": form["kind"] or "personal"}
+    wanted = form | {"expires_in": whole(form["expires_in"]) or None, "kind": form["kind"] or "personal"}
     if wanted["kind"] == "personal":
         del wanted["role"]
     try:

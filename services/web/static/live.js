@@ -2,7 +2,7 @@
 // (hx-get, hx-trigger="timeline from:#live") and are morphed, so focus, scroll and half-typed text stay.
 import { inFlight, release } from "./submit-once.js";
 
-const EVENTS = ["incident", "timeline", "people", "resources", "channel", "deliveries"];
+const EVENTS = ["incident", "timeline", "people", "resources", "channel", "deliveries", "question"];
 const POLL_AFTER = 15_000; // without a stream, look again this often
 const live = document.getElementById("live");
 const words = document.getElementById("live-state");
@@ -123,7 +123,8 @@ document.addEventListener("htmx:before:swap", (event) => {
 });
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const form = sentBy(ctx);
-  if (form && ctx.response?.status < 400) {
+  // A form that the server only looked at is still being written.
+  if (form && ctx.response?.status < 400 && !form.hasAttribute("data-looked-at")) {
     form.reset();
     note(form, "");
   }

@@ -1,11 +1,13 @@
-// Times in the reader's zone: <time datetime data-time="relative|clock|day|date"> gets its words here. The zone is the one of their
+// Times in the reader's zone: <time datetime data-time="relative|clock|day|date|moment"> gets its words here. The zone is the one of their
 // preferences, in which the server writes as well, or else the browser's. The title stays as the server wrote it: in UTC.
+// An element with data-zone gets the name of that zone.
 const DAY = 86_400;
 const timeZone = known(document.documentElement.dataset.timeZone);
 const format = (parts) => new Intl.DateTimeFormat(undefined, { timeZone, ...parts });
 const clock = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = format({ weekday: "long", day: "numeric", month: "long" });
 const date = format({ day: "numeric", month: "short", year: "numeric" });
+const moment = format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 // A browser may know fewer zones than the server.
 function known(zone) {
@@ -34,6 +36,7 @@ const words = {
   clock: (then) => clock.format(then),
   day: (then) => (date.format(new Date()) === date.format(then) ? "Today" : day.format(then)),
   date: (then) => date.format(then),
+  moment: (then) => moment.format(then),
 };
 
 function update() {
@@ -45,6 +48,7 @@ function update() {
   }
 }
 
+for (const element of document.querySelectorAll("[data-zone]")) element.textContent = clock.resolvedOptions().timeZone;
 update();
 setInterval(update, 30_000);
 // A fragment that was fetched again carries the server's words: put ours back before it is painted.
