@@ -60,6 +60,8 @@ features: setup  ## Say which capabilities of docs/features.md no passing test c
 
 .PHONY: bench
 bench: setup-tests  ## Measure speed
+	@# What peers match with: where it cannot be had, the rest is measured without it.
+	-@$(UV) sync --inexact --locked --quiet --group bench
 	$(RUN) python -m tests.bench
 
 .PHONY: screenshots

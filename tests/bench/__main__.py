@@ -19,9 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
 
-from tests.bench import incidents, matching, reports, updates
+from tests.bench import evaluating, incidents, matching, reports, updates
 from tests.bench.bare import Shape
 from tests.bench.setting import Setting, setting
+from tests.bench.stocked import Size
+from tests.bench.texts import HITS
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,12 @@ class Effort:
     reports_repeats: int
     terms: tuple[int, int, int]
     matching_repeats: int
+    evaluation: Size
+    evaluation_repeats: int
 
 
-FULL = Effort(24, 5, 150, {1: 20, 16: 64}, 3, (1_000, 100_000, 1_000_000), 15)
-QUICK = Effort(1, 1, 2, {1: 1, 16: 16}, 1, (100, 200, 400), 1)
+FULL = Effort(24, 5, 150, {1: 20, 16: 64}, 3, (1_000, 100_000, 1_000_000), 15, Size(100_000, 1_000, 5_000), 25)
+QUICK = Effort(1, 1, 2, {1: 1, 16: 16}, 1, (100, 200, 400), 1, Size(100, 50, 20), 1)
 
 
 def main() -> None:
@@ -60,6 +64,7 @@ async def bench(effort: Effort, data: Path) -> None:
             await _updates(place, incident, effort)
             await _reports(place, effort)
         await _matching(Path(folder), effort)
+        await _evaluation(Path(folder), effort)
     _print(f"load average at the end: {_load()}")
 
 
@@ -98,11 +103,31 @@ async def _reports(place: Setting, effort: Effort) -> None:
 async def _matching(folder: Path, effort: Effort) -> None:
     times = await matching.compare(folder, effort.terms, effort.matching_repeats)
     few, _, many = effort.terms
-    _print(f"\nmatching, {len(matching.HITS)} hits" + "".join(f"{f'{size:,} terms':>18}" for size in effort.terms))
+    _print(f"\nmatching, {len(HITS)} hits" + "".join(f"{f'{size:,} terms':>18}" for size in effort.terms))
     for words in matching.WORDS:
         _print(f"  {f'{words:,} words':<16}" + "".join(f"{times[words, size] * 1000:>15.1f} ms" for size in effort.terms))
     ratio = times[200, many] / times[200, few]
     _row(f"200 words: {many:,} ÷ {few:,} terms", f"{ratio:.2f}", f"≤ {matching.TARGET}", ratio <= matching.TARGET)
+
+
+async def _evaluation(folder: Path, effort: Effort) -> None:
+    found = await evaluating.compare(folder, effort.evaluation, effort.evaluation_repeats)
+    _print(f"\nevaluation of {evaluating.WORDS} words")
+    least = found.evaluation["least"]
+    for name, size in evaluating.sizes(effort.evaluation).items():
+        _row(f"{size.terms:,} terms, {size.rules:,} rules, {size.people:,} people", f"{found.evaluation[name] * 1000:.1f} ms")
+    for name in ("terms", "rules", "people", "all"):
+        ratio = found.evaluation[name] / least
+        what = "ten times as much of all" if name == "all" else f"ten times as many {name}"
+        _row(what, f"{ratio:.2f}", f"≤ {evaluating.TARGET}", ratio <= evaluating.TARGET)
+    if found.spacy is None:
+        _print("  spaCy is not here: uv sync --inexact --group bench")
+        return
+    few, many = effort.evaluation.terms, effort.evaluation.terms * evaluating.GROWN
+    _row(f"spaCy {found.spacy}, rebuilt: {few:,} terms", f"{found.rebuilt * 1000:,.1f} ms")
+    _row("rebuilt ÷ evaluation, as many terms", f"{found.rebuilt / least:,.0f}")
+    _row(f"spaCy, built once: {many:,} terms", f"{found.built * 1000:.1f} ms, after {found.building:,.1f} s of building")
+    _row("evaluation ÷ built once, as many terms", f"{found.evaluation['all'] / found.built:.1f}")
 
 
 def _latency(seconds: list[float]) -> str:
@@ -115,7 +140,7 @@ def _p95(seconds: list[float]) -> float:
 
 def _row(name: str, value: str, target: str | None = None, reached: bool = True) -> None:
     verdict = "" if target is None else f"   target {target}: {'ok' if reached else 'over'}"
-    _print(f"  {name:<40}{value}{verdict}")
+    _print(f"  {name:<48}{value}{verdict}")
 
 
 def _environment() -> str:

@@ -20,6 +20,13 @@ LINES = (
     "200 words",
     "2,000 words",
     "target ≤ 3.0",
+    "evaluation of 200 words",
+    "1,000 terms, 500 rules, 200 people",
+    "ten times as many terms",
+    "ten times as many rules",
+    "ten times as many people",
+    "ten times as much of all",
+    "spaCy",
     "load average at the end",
 )
 

@@ -43,6 +43,7 @@ KINDS: Final[dict[str, tuple[Visibility, Mode]]] = {
 PEOPLE: Final[dict[str, tuple[Role, Tie, bool]]] = {
     "an owner": (Role.OWNER, Tie.NONE, False),
     "an admin": (Role.ADMIN, Tie.NONE, False),
+    "the commander": (Role.MEMBER, Tie.COMMANDER, False),
     "a participant": (Role.MEMBER, Tie.PARTICIPANT, False),
     "the reporter, before it is opened": (Role.MEMBER, Tie.REPORTER, False),
     "a member of the project": (Role.MEMBER, Tie.NONE, True),
