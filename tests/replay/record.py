@@ -72,7 +72,7 @@ async def from_report_to_closed(world: World) -> list[str]:
     await case.opened()
     await case.give(retitle("System compromise"))
     await case.until(lambda: case.state.present("sam"))
-    await case.give(AssignCommander(command_id=new_command(), individual="lena"))
+    await case.give(AssignCommander(command_id=new_command(), actor="carl", individual="lena", note="The disk is full."))
     await case.give(Leave(command_id=new_command(), individual="carl", how=Departure.LEFT))
     await case.give(Add(command_id=new_command(), match=Match(individual="mia", evidence=()), joined=True))
     twice = note("twice")
@@ -81,7 +81,7 @@ async def from_report_to_closed(world: World) -> list[str]:
     for status in ("fixing", "stable", "documenting"):
         await case.give(move(status))
     await world.gateway.catch_up(case.incident)
-    await case.until(lambda: len(case.delivered) == 10)
+    await case.until(lambda: len(case.delivered) == 10 and len(case.hand_overs) == 2)
     return await close(case)
 
 

@@ -26,7 +26,8 @@ class ReleasedWorkflow(IncidentWorkflow):
         self.welcomed_seq = start.welcomed_seq
         self.history_limit = start.history_limit
         self.asked = start.asked
-        self.handing_over = 0
+        self.told_seq = start.told_seq
+        self.starting_notices = 0
         self.running = {}
 
     @workflow.run

@@ -26,11 +26,12 @@ class EvaluationRequest(Value):
 
 
 class Evaluation(Value):
-    """A page of the people who match, by their id, with the evidence; nobody who is or was in, is held or was left out.
+    """A page of the people who match, by their id, with the evidence; nobody who went, is held or was left out.
 
-    ``after`` is where the next page begins, None when this is the last; ``further`` people are on the pages that follow.
-    ``waiting`` are the on-call services that are needed and could not answer. More than ``limit`` people are not brought in at
-    once without asking; the first release told no limit.
+    Who is in is among them if a rule gives them a role that they have not. ``after`` is where the next page begins, None when
+    this is the last; ``further`` people who are not in are on the pages that follow. ``waiting`` are the on-call services that
+    are needed and could not answer. More than ``limit`` people are not brought in at once without asking; the first release told
+    no limit.
     """
 
     matches: tuple[Match, ...]
@@ -84,7 +85,7 @@ class Recalled(Value):
 
 @activity.defn(name="engagement.evaluate")
 async def evaluate(request: EvaluationRequest) -> Evaluation:
-    """Find whom the attributes engage, page by page; with the last page, note that it was done."""
+    """Find whom the attributes engage, page by page, and keep a record of each; the evidence names it."""
     raise NotImplementedError
 
 

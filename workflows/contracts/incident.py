@@ -29,9 +29,9 @@ class IncidentInput(Value):
     """What an incident's workflow starts from: the folded state, and how far its effects have come.
 
     ``evaluated_seq``: the ``attributes_seq`` engagement was last evaluated for. ``welcomed_seq``: everyone engaged up to this
-    event was handed to notification. ``asked``: the latest question to a commander that was. After a loss all are as if nothing
-    had been done, and repeating is harmless: evaluation adds only, and the delivery ledger keeps one intent a person.
-    ``history_limit`` is part of the input, since a run must be replayed with the
+    event was handed to notification. ``asked`` and ``told_seq``: the latest question to a commander, and the latest hand-over,
+    that were. After a loss all are as if nothing had been done, and repeating is harmless: evaluation adds only, and the
+    delivery ledger keeps one intent a person. ``history_limit`` is part of the input, since a run must be replayed with the
     limit it began with.
     """
 
@@ -39,6 +39,7 @@ class IncidentInput(Value):
     evaluated_seq: int = 0
     welcomed_seq: int = 0
     asked: str | None = None
+    told_seq: int = 0
     history_limit: int = HISTORY_LIMIT
 
 

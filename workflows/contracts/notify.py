@@ -17,6 +17,7 @@ class NoticeKind(StrEnum):
 
     WELCOME = "welcome"
     QUESTION = "question"
+    HAND_OVER = "hand_over"
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105  (a kind of notice)
 
@@ -25,9 +26,9 @@ class NoticeInput(Value):
     """One notice: one kind and cause with all its recipients (individuals' ids).
 
     ``incident`` is None for a letter. ``cause`` makes the ledger's intents unique: a person is welcomed once an incident, so a
-    welcome's cause is constant; for a question see ``question_cause``. ``deliveries`` are intents that were written already (a
-    letter's, a retry, or what is left after continuing as new); ``late`` are those that a few tries could not make, and that wait
-    for their provider; ``retry`` also tries those that have failed for good.
+    welcome's cause is constant; for others see ``question_cause`` and ``hand_over_cause``. ``deliveries`` are intents that were
+    written already (a letter's, a retry, or what is left after continuing as new); ``late`` are those that a few tries could not
+    make, and that wait for their provider; ``retry`` also tries those that have failed for good.
     """
 
     organization: str
@@ -68,6 +69,11 @@ def workflow_id(notice: NoticeInput, wave: str) -> str:
 def question_cause(until: datetime) -> str:
     """What causes a question to the commander: a crowd that is held until then, however many events and evaluations hold it."""
     return f"held until {until.isoformat()}"
+
+
+def hand_over_cause(seq: int) -> str:
+    """What causes the notice to a new commander: the event that made them one."""
+    return f"handed over by event {seq}"
 
 
 @activity.defn(name="notify.plan")

@@ -37,8 +37,9 @@ class IncidentWorkflow:
         self.engaging = engaging(self.mailbox, start.evaluated_seq)
         self.welcomed_seq = start.welcomed_seq
         self.asked = start.asked
+        self.told_seq = start.told_seq
         self.history_limit = start.history_limit
-        self.handing_over = 0
+        self.starting_notices = 0
         self.running: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
@@ -50,8 +51,8 @@ class IncidentWorkflow:
         while not self.state.over:
             await self._respond()
             await self._close()
-            # Reopened: who was left out because the incident had ended is welcomed after all, or asked about again.
-            self.welcomed_seq = 0
+            # Reopened: who was left out because the incident had ended is welcomed or told after all, or asked about again.
+            self.welcomed_seq = self.told_seq = 0
             self.engaging.look_again()
 
     # ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,6 +110,7 @@ class IncidentWorkflow:
                 evaluated_seq=self.engaging.evaluated_seq,
                 welcomed_seq=self.welcomed_seq,
                 asked=self.asked,
+                told_seq=self.told_seq,
                 history_limit=self.history_limit,
             )
         )
@@ -128,7 +130,12 @@ class IncidentWorkflow:
         return {name: effect for name, effect in due.items() if name not in self.running}
 
     def _due_to_people(self) -> dict[str, Effect]:
-        return self._due_to_participants() | ({} if self._question() in {None, self.asked} else {"ask": self._ask})
+        due = self._due_to_participants()
+        if self._question() not in {None, self.asked}:
+            due["ask"] = self._ask
+        if self.state.hand_over_seq > self.told_seq:
+            due["tell"] = self._tell
+        return due
 
     def _due_to_participants(self) -> dict[str, Effect]:
         # A welcome carries the links and goes out in one wave, so it waits for both; but not for a service that is down.
@@ -152,7 +159,7 @@ class IncidentWorkflow:
 
     async def _stop_effects(self) -> None:
         # To cancel the start of a child is to cancel the child: its people would never be welcomed.
-        await workflow.wait_condition(lambda: self.handing_over == 0)
+        await workflow.wait_condition(lambda: self.starting_notices == 0)
         while self.running:
             tasks = list(self.running.values())
             for task in tasks:
@@ -196,10 +203,10 @@ class IncidentWorkflow:
     async def _welcome(self) -> None:
         """Hand everyone who is new to one notification workflow; it goes on by itself, however long a provider is away."""
         new = self._unwelcomed()
-        wave = max(self.state.participants[individual].engaged_seq for individual in new)
+        latest = max(self.state.participants[individual].engaged_seq for individual in new)
         summary = f"Welcome {len(new)} to INC-{self.state.reference}"
-        await self._hand_over(notify.NoticeKind.WELCOME, "engaged", new, str(wave), summary)
-        self.welcomed_seq = wave
+        await self._notify(notify.NoticeKind.WELCOME, "engaged", new, self._wave(latest), summary)
+        self.welcomed_seq = latest
 
     def _question(self) -> str | None:
         """The question that the commander has to be asked, with whom it is put to: a new commander is asked as well."""
@@ -212,10 +219,23 @@ class IncidentWorkflow:
         if question is None or until is None or commander is None:
             return
         summary = f"Ask the commander of INC-{self.state.reference} who comes in"
-        await self._hand_over(notify.NoticeKind.QUESTION, notify.question_cause(until), [commander], question, summary)
+        await self._notify(notify.NoticeKind.QUESTION, notify.question_cause(until), [commander], question, summary)
         self.asked = question
 
-    async def _hand_over(self, kind: notify.NoticeKind, cause: str, recipients: list[str], wave: str, summary: str) -> None:
+    async def _tell(self) -> None:
+        """Tell whoever was handed the command, with the note: once for each hand-over (E9)."""
+        seq, commander = self.state.hand_over_seq, self.state.commander
+        if commander is None:
+            return
+        summary = f"Tell the new commander of INC-{self.state.reference}"
+        await self._notify(notify.NoticeKind.HAND_OVER, notify.hand_over_cause(seq), [commander], self._wave(seq), summary)
+        self.told_seq = seq
+
+    def _wave(self, seq: int) -> str:
+        """The wave of what the event ``seq`` calls for: after a reopening it is another one, since the first may be under way."""
+        return str(seq if self.engaging.is_first_release else max(seq, self.state.reopened_seq))
+
+    async def _notify(self, kind: notify.NoticeKind, cause: str, recipients: list[str], wave: str, summary: str) -> None:
         notice = notify.NoticeInput(
             organization=self.state.organization,
             incident=self.state.id,
@@ -223,9 +243,9 @@ class IncidentWorkflow:
             cause=cause,
             recipients=tuple(recipients),
         )
-        self.handing_over += 1
+        self.starting_notices += 1
         try:
-            # The same wave may be under way still; one that ended is made again after a reopening, for those it had to leave out.
+            # A run that takes the place of a lost one may find its wave under way; one that ended is made again.
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await workflow.start_child_workflow(
                     notify.WORKFLOW,
@@ -237,7 +257,7 @@ class IncidentWorkflow:
                     static_summary=summary,
                 )
         finally:
-            self.handing_over -= 1
+            self.starting_notices -= 1
 
     async def _complete(self) -> None:
         await self.mailbox.apply(ask.Complete(command_id=f"complete:{self.state.id}"))

@@ -77,7 +77,8 @@ class AssignRoles(Command):
 class Engage(Command):
     """Add the people whom an evaluation found: adds only, and leaves those alone who went (E4, E5).
 
-    ``found_for`` is the visibility they were found for; None is whatever it is.
+    Who is in already takes on the roles that are new. ``found_for`` is the visibility they were found for; None is whatever it
+    is.
     """
 
     matches: tuple[Match, ...]
@@ -85,7 +86,10 @@ class Engage(Command):
 
 
 class Hold(Command):
-    """Ask before these people are added, since they are more than ``limit``. While one question is open, its deadline stays."""
+    """Ask before these people are added, since they are more than ``limit``. While one question is open, its deadline stays.
+
+    Of who is in already nothing is asked: they take on the roles that are new.
+    """
 
     matches: tuple[Match, ...]
     found_for: Visibility | None = None
@@ -96,7 +100,8 @@ class Hold(Command):
 class AnswerEngagement(Command):
     """Say who comes in of those who are held; Muster itself, without an actor, does when nobody has.
 
-    ``expected_seq`` is the latest event of the question that is answered; None is whatever it is.
+    ``expected_seq`` is the latest event of the question that is answered: of whom a later one asks, it says nothing. None is
+    whatever it is.
     """
 
     bring_in: Literal["all", "none"] | tuple[str, ...]
@@ -167,8 +172,13 @@ class AddNote(Command):
 
 
 class Absorb(Command):
-    """Take over the people of an incident that is merged into this one."""
+    """Take over the people of an incident that is merged into this one, and the on-call services that it waited for.
+
+    ``unanswered``: of how many it was still asked there whether they come in; they are not taken over.
+    """
 
     incident: str
     reference: int
     matches: tuple[Match, ...]
+    waiting: tuple[Waiting, ...] = ()
+    unanswered: int = 0

@@ -1,5 +1,6 @@
 """What a command leads to in a given state: events, nothing (when it is already so), or a refusal."""
 
+from collections.abc import Collection
 from functools import singledispatch
 
 from workflows.domain import commands as ask
@@ -10,6 +11,7 @@ from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match
 from workflows.domain.errors import Refused
 from workflows.domain.incident import IncidentState
 from workflows.domain.lifecycle import Category, check_transition
+from workflows.domain.room import MAX_PEOPLE, is_full, is_known, within
 
 
 @singledispatch
@@ -23,13 +25,14 @@ def decide(command: ask.Command, state: IncidentState) -> list[did.Body]:
 
 
 def drafts(command: ask.Command, state: IncidentState) -> list[did.Draft]:
-    """``decide``, with who asked and by which command, if they may.
+    """``decide``, as far as there is room, with who asked and by which command, if they may.
 
     Raises:
         Refused: as ``admit`` and ``decide``.
     """
     admit(command, state)
-    return [did.Draft(command_id=command.command_id, actor=command.actor, body=body) for body in decide(command, state)]
+    bodies = within(state, decide(command, state))
+    return [did.Draft(command_id=command.command_id, actor=command.actor, body=body) for body in bodies]
 
 
 def _require_open(state: IncidentState) -> None:
@@ -48,7 +51,8 @@ def _(command: ask.Open, state: IncidentState) -> list[did.Body]:
     chosen = roles.commander if named is None else None
     commander = named or (chosen.individual if chosen else state.reporter)
     settled = named is not None or chosen is not None
-    waiting = tuple(each for each in roles.waiting if not (settled and each.role == COMMANDER))
+    known = {each.key for each in state.waiting}
+    waiting = tuple(each for each in roles.waiting if each.key not in known and not (settled and each.role == COMMANDER))
     stand_in = not settled and (command.roles is None or any(each.role == COMMANDER for each in waiting))
     reporter = Match(individual=state.reporter, evidence=(_role("reporter of the incident"),), roles=("reporter",))
     leads = chosen or Match(
@@ -76,17 +80,17 @@ def _reason(chosen: Match | None) -> str | None:
     return chosen.evidence[0].text if chosen and chosen.evidence else None
 
 
-def _take_part(state: IncidentState, people: tuple[Match, ...], *, again: bool = False) -> list[did.Body]:
+def _take_part(state: IncidentState, people: tuple[Match, ...], *, again: Collection[str] = ()) -> list[did.Body]:
     """These people are in, with their roles; who is in already takes on those that are new.
 
-    ``again``: why is kept of those that are not new, too.
+    ``again``: of them it is kept why, though they have the role already.
     """
     new = tuple(person for person in people if not state.present(person.individual))
     besides = tuple(
         person
         for person in people
         if state.present(person.individual)
-        and (again or not set(taken_on(person.roles)) <= set(state.participants[person.individual].roles))
+        and (person.individual in again or not set(taken_on(person.roles)) <= set(state.participants[person.individual].roles))
     )
     return [
         *([did.ParticipantsEngaged(people=new)] if new else []),
@@ -105,13 +109,17 @@ def _allowed_in(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match
 
 
 def _hand_over(state: IncidentState, chosen: Match | None, others: tuple[Match, ...]) -> list[did.Body]:
-    """Roles found late: whom the policies choose takes over from a stand-in, and from nobody else; the others have theirs."""
+    """Roles found late: whom the policies choose takes over from a stand-in, and from nobody else; the others have theirs.
+
+    That may be the stand-in: they stay the commander, and nobody else is looked for.
+    """
     takes_over = chosen is not None and state.stand_in and bool(_allowed_in(state, (chosen,)))
-    if chosen is None or not takes_over or chosen.individual == state.commander:
+    if chosen is None or not takes_over:
         return _take_part(state, _allowed_in(state, merged(others)))
+    told = state.present(chosen.individual) and chosen.individual != state.commander
     return [
-        *_take_part(state, _allowed_in(state, merged([chosen, *others]))),
-        did.CommanderChanged(before=state.commander, after=chosen.individual, note=_reason(chosen)),
+        *_take_part(state, _allowed_in(state, merged([chosen, *others])), again=[chosen.individual]),
+        did.CommanderChanged(before=state.commander, after=chosen.individual, note=_reason(chosen), told=told),
     ]
 
 
@@ -166,7 +174,8 @@ def _(command: ask.AssignCommander, state: IncidentState) -> list[did.Body]:
     if command.individual == state.commander:
         return []
     note = (command.note or "").strip() or None
-    return [did.CommanderChanged(before=state.commander, after=command.individual, note=note)]
+    told = command.actor != command.individual
+    return [did.CommanderChanged(before=state.commander, after=command.individual, note=note, told=told)]
 
 
 @decide.register
@@ -178,11 +187,14 @@ def _(command: ask.AssignRoles, state: IncidentState) -> list[did.Body]:
     return [*_hand_over(state, roles.commander, roles.others), *_awaited(state, waiting), did.RolesChosen()]
 
 
-def _unknown(command: ask.Engage | ask.Hold, state: IncidentState) -> tuple[Match, ...]:
-    """Those whom a match brings in for the first time, unless they were found for a visibility the incident no longer has."""
-    if state.over or command.found_for not in {None, state.visibility}:
-        return ()
-    return _never_in(state, command.matches)
+def _is_outdated(command: ask.Engage | ask.Hold | ask.AwaitOnCall, state: IncidentState) -> bool:
+    """Whether what was found no longer counts: the incident is over, or no longer has the visibility it was found for."""
+    return state.over or command.found_for not in {None, state.visibility}
+
+
+def _inside(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Those of the matches who are in already: a rule gives them its role as well, whoever or whatever came first."""
+    return tuple(person for person in matches if state.present(person.individual))
 
 
 def _never_in(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match, ...]:
@@ -193,17 +205,18 @@ def _never_in(state: IncidentState, matches: tuple[Match, ...]) -> tuple[Match, 
 
 @decide.register
 def _(command: ask.Engage, state: IncidentState) -> list[did.Body]:
-    new = _unknown(command, state)
-    return [did.ParticipantsEngaged(people=new)] if new else []
+    if _is_outdated(command, state):
+        return []
+    return _take_part(state, _never_in(state, command.matches) + _inside(state, command.matches))
 
 
 @decide.register
 def _(command: ask.Hold, state: IncidentState) -> list[did.Body]:
-    new = _unknown(command, state)
-    if not new:
+    if _is_outdated(command, state):
         return []
-    until = state.held_until or command.until
-    return [did.EngagementHeld(people=new, attributes_seq=state.attributes_seq, limit=command.limit, until=until)]
+    new, until = _never_in(state, command.matches), state.held_until or command.until
+    held = did.EngagementHeld(people=new, attributes_seq=state.attributes_seq, limit=command.limit, until=until)
+    return [*_take_part(state, _inside(state, command.matches)), *([held] if new else [])]
 
 
 @decide.register
@@ -215,12 +228,13 @@ def _(command: ask.AnswerEngagement, state: IncidentState) -> list[did.Body]:
     _require_open(state)
     if not asked:
         raise Refused("engagement_not_held", "Nobody waits for this answer: it was given already, or its time has passed.")
-    if command.expected_seq not in {None, max(asked.values())}:
+    # Who came in by hand meanwhile is no longer asked about, so the latest event can be an earlier one than was seen.
+    if command.expected_seq is not None and max(asked.values()) > command.expected_seq:
         raise Refused("version_conflict", "More people match by now. Look at all of them, then answer again.")
     if command.bring_in == "all":
         people, how = tuple(asked), did.HeldAnswer.ALL
     else:
-        chosen = () if command.bring_in == "none" else command.bring_in
+        chosen = frozenset(() if command.bring_in == "none" else command.bring_in)
         if any(person not in asked and not state.present(person) for person in chosen):
             raise Refused("not_held", "Only people who are held can be brought in by this. Add others by hand.")
         people = tuple(person for person in asked if person in chosen)
@@ -247,9 +261,7 @@ def _awaited(state: IncidentState, waiting: tuple[Waiting, ...]) -> list[did.Bod
 
 @decide.register
 def _(command: ask.AwaitOnCall, state: IncidentState) -> list[did.Body]:
-    if state.over or command.found_for not in {None, state.visibility}:
-        return []
-    return _awaited(state, command.waiting)
+    return [] if _is_outdated(command, state) else _awaited(state, command.waiting)
 
 
 @decide.register
@@ -262,7 +274,7 @@ def _(command: ask.ResolveOnCall, state: IncidentState) -> list[did.Body]:
     else:
         # Policies choose once: what they say is kept of those as well to whom a match gave the role before.
         people = _allowed_in(state, merged([*command.matches, *_matching_as_well(command, state)]))
-        events = _take_part(state, people, again=command.by_policy)
+        events = _take_part(state, people, again=[person.individual for person in people] if command.by_policy else ())
     resolved = did.OnCallResolved(
         service=command.service,
         role=command.role,
@@ -293,6 +305,11 @@ def _(command: ask.Add, state: IncidentState) -> list[did.Body]:
     _require_open(state)
     if state.present(command.match.individual):
         return []
+    if is_full(state) and not is_known(state, command.match.individual):
+        raise Refused(
+            "incident_full",
+            f"An incident has room for {MAX_PEOPLE:,} people, and this one is full. Report another one for the rest.",
+        )
     return [did.ParticipantsEngaged(people=(command.match,), joined=command.joined)]
 
 
@@ -344,8 +361,9 @@ def _(command: ask.Absorb, state: IncidentState) -> list[did.Body]:
     # A person decided to merge, knowing who comes with it, so the storm guard asks nothing; but its answers hold, and of whom
     # it asks already, that answer is waited for.
     new = _never_in(state, command.matches)
-    absorbed = did.Absorbed(incident=command.incident, reference=command.reference)
+    absorbed = did.Absorbed(incident=command.incident, reference=command.reference, unanswered=command.unanswered)
     return [
         *([absorbed] if command.incident not in state.absorbed else []),
         *([did.ParticipantsEngaged(people=new)] if new else []),
+        *_awaited(state, command.waiting),
     ]

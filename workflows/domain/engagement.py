@@ -1,8 +1,9 @@
 """Who is engaged in an incident and why (E2, E4, E5, E6)."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.model import Value
@@ -16,8 +17,11 @@ STORM_LIMIT: Final = 50
 """How many people come into an incident at once without asking, unless the organization says otherwise (E7)."""
 COMMANDER: Final = "commander"
 """The role that an incident always has one of, once it is open."""
-_ORDINARY: Final = frozenset({COMMANDER, "reporter", "participant", "responder"})
+_ORDINARY: Final = frozenset({COMMANDER, "reporter", "participant", "responder", "observer"})
 """Roles that nobody takes on apart from being in: one is in with them, or the incident itself says who has them."""
+
+
+ViaKind = Literal["team", "oncall"]
 
 
 class EvidenceKind(StrEnum):
@@ -35,7 +39,9 @@ class Evidence(Value):
 
     For a term: its id and version, the attribute, and the half-open span ``[start, end)`` of the attribute's text (in characters)
     with the ``text`` as it was written (its first ``MAX_QUOTE`` characters). For the other kinds ``text`` is the reason in words,
-    for a rule its name. ``via`` is what it engaged the person as: a team, or on call for a service; None as themselves.
+    for a rule its name. ``via`` is what it engaged the person as, in words: a team, or "on call for" a service; None as
+    themselves. ``via_kind`` says which of the two.
+    ``evaluated_at`` is when the evaluation looked that found it: by this its record is known. The first release told none.
     """
 
     kind: EvidenceKind
@@ -46,6 +52,8 @@ class Evidence(Value):
     start: int | None = None
     end: int | None = None
     via: str | None = None
+    via_kind: ViaKind | None = None
+    evaluated_at: datetime | None = None
 
 
 class Match(Value):

@@ -109,7 +109,9 @@ class StatusChanged(Value):
 class CommanderChanged(Value):
     """Another participant became the commander. ``note`` is what was said on handing over, or why a policy chose them.
 
-    A ``stand_in`` makes way for whom the role policies choose, as soon as that can be found.
+    If a stand-in stays it, ``before`` is the same as ``after``. A ``stand_in`` makes way for whom the role policies choose, as
+    soon as that can be found. ``told``: they get a notice of it; nobody does of what they did themselves, nor whoever comes in as
+    the commander, whose welcome says it.
     """
 
     kind: Literal["commander_changed"] = "commander_changed"
@@ -117,6 +119,7 @@ class CommanderChanged(Value):
     after: str
     note: str | None = None
     stand_in: bool = False
+    told: bool = False
 
 
 class ParticipantsEngaged(Value):
@@ -137,7 +140,7 @@ class ParticipantLeft(Value):
 
 
 class RolesAssigned(Value):
-    """People who are in already took on roles besides, or have one for one more reason; each with the reasons."""
+    """People who are in already took on roles besides, or have one for one more reason, or command; with the reasons."""
 
     kind: Literal["roles_assigned"] = "roles_assigned"
     people: tuple[Match, ...]
@@ -219,11 +222,24 @@ class NoteAdded(Value):
 
 
 class Absorbed(Value):
-    """Another incident was merged into this one; its people were engaged here."""
+    """Another incident was merged into this one; its people were engaged here.
+
+    ``unanswered`` are left out: so many of whom it was still asked there whether they come in.
+    """
 
     kind: Literal["absorbed"] = "absorbed"
     incident: str
     reference: int
+    unanswered: int = 0
+
+
+class NoRoom(Value):
+    """So many people, roles and on-call services to wait for were left out, since the incident has no room for them."""
+
+    kind: Literal["no_room"] = "no_room"
+    people: int = 0
+    roles: int = 0
+    services: int = 0
 
 
 Involvement = (
@@ -240,7 +256,7 @@ Involvement = (
 """What happened to who is in, who may yet come in, and with which roles."""
 
 Body = Annotated[
-    Reported | Edited | StatusChanged | CommanderChanged | ResourceChanged | Opened | NoteAdded | Absorbed | Involvement,
+    Reported | Edited | StatusChanged | CommanderChanged | ResourceChanged | Opened | NoteAdded | Absorbed | NoRoom | Involvement,
     Field(discriminator="kind"),
 ]
 """What happened."""

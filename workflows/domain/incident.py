@@ -43,9 +43,10 @@ class IncidentState(Value):
     """All that later decisions depend on; the fold of the incident's events. Carried when the workflow continues as new.
 
     ``attributes_seq`` is the last event that changed an attribute or the visibility (and so calls for an evaluation of
-    engagement). ``stand_in``: the commander makes way for whom the role policies choose. ``held_until``: then everyone comes
-    in who is held and was not decided on; None when nothing is asked. ``seen`` maps the latest command ids to the last event
-    each led to. ``stamps`` holds when each status was last entered.
+    engagement). ``stand_in``: the commander makes way for whom the role policies choose. ``hand_over_seq``: the event that made
+    them the commander, if they are told of it by a notice, else 0. ``reopened_seq``: the event that reopened the incident last,
+    else 0. ``held_until``: then everyone comes in who is held and was not decided on; None when nothing is asked. ``seen`` maps
+    the latest command ids to the last event each led to. ``stamps`` holds when each status was last entered.
     """
 
     id: str
@@ -66,6 +67,8 @@ class IncidentState(Value):
     requested_commander: str | None = None
     commander: str | None = None
     stand_in: bool = False
+    hand_over_seq: int = 0
+    reopened_seq: int = 0
     roles_awaited: bool = False
     stable_at: datetime | None = None
     ended_at: datetime | None = None
@@ -175,8 +178,11 @@ def evolve(state: IncidentState, event: Event) -> IncidentState:
             update |= _edited(state, body) | {"attributes_seq": event.seq}
         case "status_changed":
             update |= _moved(state, body.after, event.at) | {"merged_into": body.into}
+            if state.over and state.lifecycle.status(body.after).category not in OVER:
+                update["reopened_seq"] = event.seq
         case "commander_changed":
-            update |= {"commander": body.after, "stand_in": body.stand_in}
+            hand_over_seq = event.seq if body.told else 0
+            update |= {"commander": body.after, "stand_in": body.stand_in, "hand_over_seq": hand_over_seq}
             if not body.stand_in:
                 # Nobody takes over any more, so nobody is looked for.
                 update["waiting"] = tuple(each for each in state.waiting if each.role != COMMANDER)
@@ -186,7 +192,7 @@ def evolve(state: IncidentState, event: Event) -> IncidentState:
             update["opened"] = True
         case "absorbed":
             update["absorbed"] = (*state.absorbed, body.incident)
-        case "note_added" | "reported":
+        case "note_added" | "reported" | "no_room":
             pass
         case _:
             update |= _involved(state, body, event.seq)

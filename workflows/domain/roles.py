@@ -79,4 +79,5 @@ def _evidence(policy: RolePolicy, names: Mapping[str, str]) -> Evidence:
         version=policy.version,
         text=f"{policy.role} by the role policy “{policy.name}”",
         via=None if service is None else f"on call for {names[service]}",
+        via_kind=None if service is None else "oncall",
     )

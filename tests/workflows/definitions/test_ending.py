@@ -61,6 +61,28 @@ async def test_what_closing_cut_off_is_made_up_for_on_reopening(world: World) ->
     assert set(case.delivered.values()) == {1}
 
 
+@pytest.mark.feature("L1", "N6")
+async def test_everyone_is_handed_over_again_on_reopening_though_the_last_wave_is_under_way(world: World) -> None:
+    case = world.case("A leak")
+
+    async def away(request: Any) -> None:
+        if request.delivery == "lena/email":
+            raise ConnectionError("the mail server is away")
+
+    case.on_deliver = away
+    await case.opened()
+    case.engages("lena", "system")
+    await case.give(Edit(command_id=new_command(), changes=AttributeChanges(title="A leak of the system")))
+    await case.until(lambda: "lena/chat" in case.delivered)
+    await case.give(move("closed"))
+    await case.ended()
+    waves = len(case.notices)
+    await world.gateway.wake(case.state, move("active"))
+    # Planning is what makes up for a welcome that was folded while the incident was over.
+    await case.until(lambda: len(case.notices) > waves)
+    assert [set(notice.recipients) for notice in case.notices[waves:]] == [{"rita", "lena"}]
+
+
 @pytest.mark.feature("L1")
 async def test_reopening_twice_by_one_command_is_one(world: World) -> None:
     case = await closed(world)

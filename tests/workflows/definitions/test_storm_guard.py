@@ -7,11 +7,12 @@ import pytest
 from tests.support.workflows import QUESTION, Case, World, new_command, nothing
 from workflows.contracts.notify import NoticeKind
 from workflows.domain.attributes import AttributeChanges
-from workflows.domain.commands import Add, AnswerEngagement, AssignCommander, ChangeStatus, Edit, Leave
+from workflows.domain.commands import Add, AddNote, AnswerEngagement, AssignCommander, ChangeStatus, Edit, Leave
 from workflows.domain.engagement import Match
 from workflows.domain.errors import Refused
 from workflows.domain.events import Departure, Visibility
 from workflows.domain.policy import Authority, Role
+from workflows.domain.room import MAX_PEOPLE
 
 pytestmark = pytest.mark.feature("E7")
 
@@ -126,6 +127,23 @@ async def test_the_question_waits_for_all_names_also_when_the_run_before_was_sto
     await world.gateway.start(case.state)
     await case.until(lambda: asked(case) == ["rita"])
     assert set(known) == {len(CROWD)}
+
+
+async def test_a_crowd_that_there_is_no_room_for_ends_nothing(world: World) -> None:
+    case = world.case("A leak")
+    case.people_a_page = 1_000
+    for number in range(MAX_PEOPLE + 300):
+        case.engages(f"{number:036}", "leak")
+    await case.start(history_limit=70)
+    await case.until(lambda: case.kinds.count("no_room") == 2 and "opened" in case.kinds)
+    assert len(case.state.asked()) == MAX_PEOPLE - 1
+    while await case.runs() < 2:
+        await case.give(AddNote(command_id=new_command(), text="go on"))
+    await case.give(answer("none"))
+    assert inside(case) == ["rita"]
+    with pytest.raises(Refused) as refused:
+        await case.give(Add(command_id=new_command(), match=Match(individual="mia", evidence=())))
+    assert refused.value.code == "incident_full"
 
 
 async def test_as_many_as_the_limit_come_in_unasked(world: World) -> None:

@@ -14,7 +14,17 @@ from workflows.domain.attributes import AttributeChanges, Choice
 from workflows.domain.decide import decide
 from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match, Roles, Waiting
 from workflows.domain.errors import Refused
-from workflows.domain.events import BODY, Departure, EngagementHeld, Event, Resource, ResourceKind, ResourceState, Visibility
+from workflows.domain.events import (
+    BODY,
+    CommanderChanged,
+    Departure,
+    EngagementHeld,
+    Event,
+    Resource,
+    ResourceKind,
+    ResourceState,
+    Visibility,
+)
 from workflows.domain.incident import SEEN_LIMIT, IncidentState
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE, OVER, Category
 
@@ -151,6 +161,12 @@ class AnyWalk(RuleBasedStateMachine):
             body = self.log.events[held.seq - 1].body
             assert isinstance(body, EngagementHeld)
             assert person in {match.individual for match in body.people}
+
+    @invariant()
+    def who_is_told_of_a_hand_over_commands_since_then(self) -> None:
+        changes = [(event.seq, event.body.told) for event in self.log.events if isinstance(event.body, CommanderChanged)]
+        seq, told = changes[-1] if changes else (0, False)
+        assert self.log.state.hand_over_seq == (seq if told else 0)
 
     @invariant()
     def nothing_is_waited_for_twice(self) -> None:

@@ -151,6 +151,52 @@ def test_a_role_is_taken_on_once_by_who_is_in_already() -> None:
     assert resolve(log, scribe("rita", RULE), role="scribe", by_policy=False) == ["on_call_resolved"]
 
 
+@pytest.mark.feature("E9", "E10", "E4")
+@pytest.mark.parametrize("way", ["at once", "late", "in a crowd"])
+def test_a_rule_gives_its_role_to_who_is_in_already_however_they_are_found(way: str) -> None:
+    log, rita = opened(), scribe("rita", RULE)
+    if way == "late":
+        log.give(ask.AwaitOnCall(command_id="await", waiting=(waiting("scribe", by_policy=False),)))
+        resolve(log, rita, role="scribe", by_policy=False)
+    elif way == "at once":
+        log.give(ask.Engage(command_id="engage", matches=(rita, scribe("ana", RULE))))
+        assert log.state.participants["ana"].roles == ("scribe",)
+    else:
+        log.give(ask.Hold(command_id="hold", matches=(rita, scribe("ana", RULE)), limit=1, until=UNTIL))
+        assert list(log.state.asked()) == ["ana"]
+    assert log.state.participants["rita"].roles == ("scribe",)
+    assert told(log, "rita")[1:] == [RULE]
+    assert decide(ask.Engage(command_id="again", matches=(rita,)), log.state) == []
+
+
+@pytest.mark.feature("E9", "E5")
+def test_a_rule_gives_no_role_to_who_went_was_left_out_or_is_asked_about() -> None:
+    log = opened()
+    log.give(ask.Add(command_id="add", match=chosen("ana", "participant")))
+    log.give(ask.Leave(command_id="leave", individual="ana", how=Departure.LEFT))
+    answer(hold(log, "ben"), "none")
+    hold(log, "cleo")
+    people = tuple(scribe(each, RULE) for each in ("ana", "ben", "cleo"))
+    assert decide(ask.Engage(command_id="engage", matches=people), log.state) == []
+
+
+@pytest.mark.feature("E9", "E6")
+@pytest.mark.parametrize("in_charge", ["rita", "mia"])
+@pytest.mark.parametrize("by", ["policies", "service"])
+def test_a_late_policy_that_chooses_who_is_in_already_leaves_its_evidence_and_ends_the_stand_in(in_charge: str, by: str) -> None:
+    log = opened(None if by == "policies" else Roles(waiting=(waiting(COMMANDER),)))
+    log.give(ask.Engage(command_id="engage", matches=matched("mia")))
+    assert log.state.stand_in
+    if by == "policies":
+        log.give(ask.AssignRoles(command_id="roles", roles=Roles(commander=chosen(in_charge, COMMANDER))))
+    else:
+        resolve(log, chosen(in_charge, COMMANDER), role=COMMANDER)
+    assert (log.state.commander, log.state.stand_in, log.state.waiting) == (in_charge, False, ())
+    assert told(log, in_charge)[-1] == POLICY
+    # They are told if they did not command before.
+    assert bool(log.state.hand_over_seq) == (in_charge == "mia")
+
+
 # ── on call (E10) ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -318,6 +364,15 @@ def test_what_cannot_be_answered() -> None:
     assert again.value.code == "engagement_not_held"
     # Muster itself gives way to who answered at the last moment.
     assert decide(ask.AnswerEngagement(command_id="late", bring_in="all"), log.state) == []
+
+
+@pytest.mark.feature("E7")
+def test_an_answer_counts_if_nobody_is_asked_about_who_was_not_shown() -> None:
+    log = hold(hold(opened(), "ana"), "ben")
+    shown = max(log.state.asked().values())
+    log.give(ask.Add(command_id="add", match=chosen("ben", "participant")))
+    answer(log, ("ana", "ben"), expected_seq=shown)
+    assert list(log.state.called()) == ["ana"]
 
 
 @pytest.mark.feature("E7", "E8")
