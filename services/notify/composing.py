@@ -9,14 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.desk.lookup import Person, people
 from services.notify import repository
 from services.notify.channels.channel import Outgoing
-from services.notify.rendering import Facts, HeldPerson, LetterFacts, QuestionFacts, Rendered, Renderer
+from services.notify.rendering import Facts, HandOverFacts, HeldPerson, InShort, LetterFacts, QuestionFacts, Rendered, Renderer
 from services.store import event_log
 from services.store.accounts import issue
 from services.store.contacts import Individual
 from services.store.deliveries import Delivery
-from workflows.contracts.notify import NoticeKind, question_cause
+from services.store.incidents import Incident
+from workflows.contracts.notify import NoticeKind, hand_over_cause, question_cause
 from workflows.domain.engagement import Evidence
-from workflows.domain.incident import IncidentState
+from workflows.domain.events import CommanderChanged
+from workflows.domain.lifecycle import LifecycleSettings
 
 
 class NoLongerWanted(Exception):
@@ -50,6 +52,8 @@ async def compose(session: AsyncSession, renderer: Renderer, row: Delivery) -> O
         recipient, rendered, secret = await _letter(session, renderer, row)
     elif row.kind == NoticeKind.QUESTION:
         recipient, rendered = await _question(session, renderer, row)
+    elif row.kind == NoticeKind.HAND_OVER:
+        recipient, rendered = await _hand_over(session, renderer, row)
     else:
         recipient, rendered = await _welcome(session, renderer, row)
     row.address = recipient.email
@@ -73,8 +77,7 @@ async def _welcome(session: AsyncSession, renderer: Renderer, row: Delivery) -> 
     participant, incident = about.participant, about.incident
     if participant is None or participant.departed is not None:
         raise NoLongerWanted("No longer in the incident when it could be sent.")
-    if not incident.is_open:
-        raise NoLongerWanted(f"The incident was {incident.category} when it could be sent.")
+    _require_open(incident)
     evidence = [Evidence.model_validate(piece) for piece in participant.evidence]
     return about.recipient, renderer.welcome(_facts(about, evidence))
 
@@ -82,18 +85,17 @@ async def _welcome(session: AsyncSession, renderer: Renderer, row: Delivery) -> 
 async def _question(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered]:
     """Who of a crowd comes in: all who are held by now, as of the moment it is sent (E7)."""
     about = await repository.about_incident(session, row.id)
-    facts = _facts(about)
-    until = facts.state.held_until
+    state = await repository.state_of(session, about.incident.id)
+    until = state.held_until
     if until is None or question_cause(until) != row.cause:
         raise NoLongerWanted("It was answered, or nobody had to be asked any more, when it could be sent.")
-    if facts.state.commander != row.recipient_id:
-        raise NoLongerWanted("Someone else was the commander when it could be sent.")
-    asked = facts.state.asked()
-    matches = await event_log.held(session, facts.state.id, set(asked.values()))
+    await _require_asked(session, about, row)
+    asked = state.asked()
+    matches = await event_log.held(session, state.id, set(asked.values()))
     why = {match.individual: match.evidence[0] for match in matches}
     held = [HeldPerson(name=person.name, why=why[person.id]) for person in (await people(session, asked)).values()]
     question = QuestionFacts(
-        **dict(facts),
+        **dict(_facts(about)),
         people=sorted(held, key=lambda person: person.name.casefold()),
         until=until,
         time_zone=await repository.time_zone(session, row.recipient_id),
@@ -101,13 +103,59 @@ async def _question(session: AsyncSession, renderer: Renderer, row: Delivery) ->
     return about.recipient, renderer.question(question)
 
 
+async def _hand_over(session: AsyncSession, renderer: Renderer, row: Delivery) -> tuple[Individual, Rendered]:
+    """That its recipient commands now, with who handed over, and the note, as the log has it (E9)."""
+    about = await repository.about_incident(session, row.id)
+    _require_commander(about.incident, row)
+    state = await repository.state_of(session, about.incident.id)
+    if hand_over_cause(state.hand_over_seq) != row.cause:
+        raise NoLongerWanted("They had become the commander anew when it could be sent.")
+    _require_open(about.incident)
+    event = await event_log.event(session, state.id, state.hand_over_seq)
+    change = CommanderChanged.model_validate(event.body)
+    known = await people(session, (event.actor, change.before))
+    hand_over = HandOverFacts(
+        **dict(_facts(about)),
+        by=None if event.actor is None else known[event.actor],
+        before=None if change.before is None else known[change.before],
+        note=change.note,
+    )
+    return about.recipient, renderer.hand_over(hand_over)
+
+
+def _require_open(incident: Incident) -> None:
+    if not incident.is_open:
+        raise NoLongerWanted(f"The incident was {incident.category} when it could be sent.")
+
+
+async def _require_asked(session: AsyncSession, about: repository.AboutIncident, row: Delivery) -> None:
+    if about.commander is None or about.commander.kind != "service":
+        _require_commander(about.incident, row)
+    elif row.recipient_id not in {person.id for person in await repository.answering(session, about.incident.id)}:
+        raise NoLongerWanted("They were not to be asked any more when it could be sent.")
+
+
+def _require_commander(incident: Incident, row: Delivery) -> None:
+    if incident.commander_id != row.recipient_id:
+        raise NoLongerWanted("Someone else was the commander when it could be sent.")
+
+
 def _facts(about: repository.AboutIncident, evidence: Sequence[Evidence] = ()) -> Facts:
+    incident = about.incident
+    in_short = {
+        "reference": incident.reference,
+        "attributes": about.attributes,
+        "project": about.project,
+        "mode": incident.mode,
+        "status": LifecycleSettings.model_validate(about.lifecycle).status(incident.status_id),
+        "resources": about.resources,
+    }
     return Facts(
         organization_name=about.organization.name,
         slug=about.organization.slug,
         recipient=_person(about.recipient),
-        # A notice names none of the others; to read a thousand of them for each of a thousand notices takes its time.
-        state=IncidentState.model_validate(about.incident.state | {"participants": {}, "seen": {}}),
+        is_list=about.recipient.kind == "list",
+        incident=InShort.model_validate(in_short),
         reporter=_person(about.reporter),
         commander=None if about.commander is None else _person(about.commander),
         evidence=list(evidence),

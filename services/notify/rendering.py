@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from services.desk.lookup import Person
 from services.kit.markdown import to_html
 from workflows.contracts.notify import NoticeKind
+from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.engagement import Evidence
-from workflows.domain.events import ResourceKind
-from workflows.domain.incident import IncidentState
+from workflows.domain.events import Mode, Resource, ResourceKind
+from workflows.domain.lifecycle import Status
 from workflows.domain.text import tokens
 
 _NAMES = {
@@ -32,13 +33,25 @@ MAX_NAMES: Final = 200
 """How many names a message tells; the page tells all."""
 
 
+class InShort(BaseModel):
+    """What every notice says of its incident."""
+
+    reference: int
+    attributes: Attributes
+    project: Choice
+    mode: Mode
+    status: Status
+    resources: dict[ResourceKind, Resource]
+
+
 class Facts(BaseModel):
-    """What a notice about an incident says, as of now."""
+    """What a notice about an incident says, as of now. With ``is_list`` its recipient is a team's mailing list."""
 
     organization_name: str
     slug: str
     recipient: Person
-    state: IncidentState
+    is_list: bool = False
+    incident: InShort
     reporter: Person
     commander: Person | None
     evidence: list[Evidence]
@@ -57,6 +70,17 @@ class QuestionFacts(Facts):
     people: list[HeldPerson]
     until: datetime
     time_zone: str
+
+
+class HandOverFacts(Facts):
+    """What a new commander is told: who handed over (None: a role policy chose them), who commanded before, and the note.
+
+    Without ``by`` the note is why the policy did.
+    """
+
+    by: Person | None
+    before: Person | None
+    note: str | None
 
 
 class LetterFacts(BaseModel):
@@ -114,8 +138,19 @@ class Renderer:
             "until": f"{facts.until.astimezone(ZoneInfo(facts.time_zone)):%H:%M}",
             "time_zone": facts.time_zone,
             "link": f"{context['links']['incident']}#question",
+            "for_program": facts.commander is not None and facts.commander.id != facts.recipient.id,
         }
         return self._notice(NoticeKind.QUESTION, context | {"question": question})
+
+    def hand_over(self, facts: HandOverFacts) -> Rendered:
+        """The notice to whoever was handed the command, with the note (E9)."""
+        hand_over = {
+            "by": None if facts.by is None else facts.by.name,
+            "before": None if facts.before is None else facts.before.name,
+            "note": facts.note,
+            "note_html": to_html(facts.note or ""),
+        }
+        return self._notice(NoticeKind.HAND_OVER, self._context(facts) | {"hand_over": hand_over})
 
     def letter(self, kind: NoticeKind, facts: LetterFacts) -> Rendered:
         """A letter of this kind: mail about an account (O3)."""
@@ -141,28 +176,28 @@ class Renderer:
         )
 
     def _context(self, facts: Facts) -> dict[str, Any]:
-        state, attributes = facts.state, facts.state.attributes
-        page = f"{self._base_url}/{facts.slug}/incidents/INC-{state.reference}"
+        incident, attributes = facts.incident, facts.incident.attributes
+        page = f"{self._base_url}/{facts.slug}/incidents/INC-{incident.reference}"
         return {
             "organization": {"name": facts.organization_name},
-            "recipient": {"name": facts.recipient.name, "address": facts.recipient.email},
+            "recipient": {"name": facts.recipient.name, "address": facts.recipient.email, "is_list": facts.is_list},
             "incident": {
-                "reference": f"INC-{state.reference}",
+                "reference": f"INC-{incident.reference}",
                 "title": attributes.title,
                 "description": attributes.description,
                 "description_html": to_html(attributes.description),
-                "mode": state.mode.value,
-                "project": state.project.name,
+                "mode": incident.mode.value,
+                "project": incident.project.name,
                 "type": attributes.type.name,
                 "severity": attributes.severity.name,
                 "priority": attributes.priority.name,
-                "status": {"name": state.status.name},
+                "status": {"name": incident.status.name},
                 "reporter": {"name": facts.reporter.name},
                 "commander": None if facts.commander is None else {"name": facts.commander.name},
                 "tags": list(attributes.tags),
             },
             "evidence": [piece.model_dump(mode="json") for piece in facts.evidence],
-            "resources": [{"name": _NAMES[kind], **state.resources[kind].model_dump(mode="json")} for kind in ResourceKind],
+            "resources": [{"name": _NAMES[kind], **incident.resources[kind].model_dump(mode="json")} for kind in ResourceKind],
             "links": {
                 "incident": page,
                 "why": f"{page}/why?individual={facts.recipient.id}",

@@ -1,7 +1,7 @@
 """What the notify service asks of the store."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +14,15 @@ from services.kit.preferences import Preferences
 from services.notify.schemas import DeliveryQuery
 from services.store.accounts import Account, Credential
 from services.store.audit import AuditRow
-from services.store.contacts import Individual
+from services.store.contacts import Individual, is_contact
 from services.store.deliveries import Delivery, InboxMessage
 from services.store.incidents import Incident, ParticipantRow
 from services.store.organizations import Organization
-from workflows.domain.policy import Action, MessageObject, Role, Scope, grants
+from workflows.domain.incident import IncidentState
+from workflows.domain.policy import Action, IncidentObject, MessageObject, Role, Scope, Subject, decide, grants
+
+MAX_ANSWERING: Final = 10
+"""How many people are asked in place of a program."""
 
 
 class Entry(NamedTuple):
@@ -39,7 +43,7 @@ class Kept(NamedTuple):
 
 
 class AboutIncident(NamedTuple):
-    """What has to be known to write a notice about an incident."""
+    """What has to be known to write a notice about an incident: of its state only parts, none of which grows with the people."""
 
     organization: Organization
     incident: Incident
@@ -47,6 +51,10 @@ class AboutIncident(NamedTuple):
     recipient: Individual
     reporter: Individual
     commander: Individual | None
+    attributes: dict[str, Any]
+    project: dict[str, Any]
+    lifecycle: dict[str, Any]
+    resources: dict[str, Any]
 
 
 class AboutAccount(NamedTuple):
@@ -58,10 +66,12 @@ class AboutAccount(NamedTuple):
 
 
 _IN_SHORT: Final = defer(Incident.state, raiseload=True)
-"""A list says of an incident what its columns say: the state of one with a thousand people would be read for each line."""
+"""The state of an incident with a thousand people would be read for each line of a list, and for each of a thousand notices."""
 _REPORTER, _COMMANDER = aliased(Individual), aliased(Individual)
+_PARTS = [Incident.state[name] for name in ("attributes", "project", "lifecycle", "resources")]
 _ABOUT_INCIDENT = (
-    select(Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER)
+    select(Organization, Incident, ParticipantRow, Individual, _REPORTER, _COMMANDER, *_PARTS)
+    .options(_IN_SHORT)
     .select_from(Delivery)
     .join(Organization, Organization.id == Delivery.organization_id)
     .join(Incident, Incident.id == Delivery.incident_id)
@@ -109,6 +119,20 @@ async def pending(session: AsyncSession, incident: str | None, kind: str, cause:
 async def individuals(session: AsyncSession, ids: Sequence[str]) -> Sequence[Individual]:
     """The individuals of these ids who can be written to: a program has no address."""
     return (await session.scalars(select(Individual).where(Individual.id.in_(ids), Individual.kind != "service"))).all()
+
+
+async def answering(session: AsyncSession, incident: str) -> list[Individual]:
+    """Those who are asked whether a crowd comes in, if a program commands: whom the policy lets answer, the owners first (E7)."""
+    state = await state_of(session, incident)
+    target = IncidentObject(visibility=state.visibility, mode=state.mode)
+    roles = [role for role in Role if decide(Subject(role=role), Action.ANSWER_ENGAGEMENT, target).allowed]
+    query = (
+        select(Individual)
+        .join(Account, Account.individual_id == Individual.id)
+        .where(Individual.active, is_contact(), Account.active, Account.role.in_(roles))
+        .order_by(Account.role != Role.OWNER, Account.id)
+    )
+    return list(await session.scalars(query.limit(MAX_ANSWERING)))
 
 
 async def list_deliveries(
@@ -174,6 +198,11 @@ async def trouble(session: AsyncSession, incident: str) -> Sequence[Delivery]:
 async def about_incident(session: AsyncSession, delivery: str) -> AboutIncident:
     """What a notice about an incident is written from."""
     return AboutIncident(*(await session.execute(_ABOUT_INCIDENT.where(Delivery.id == delivery))).one())
+
+
+async def state_of(session: AsyncSession, incident: str) -> IncidentState:
+    """All of an incident's state, however many people are in it."""
+    return IncidentState.model_validate((await session.scalars(select(Incident.state).where(Incident.id == incident))).one())
 
 
 async def about_account(session: AsyncSession, delivery: str) -> AboutAccount:

@@ -10,15 +10,17 @@ from services.kit.clock import now
 from services.kit.markdown import to_html
 from services.notify.activities import NotifyActivities
 from services.notify.channels.channel import ChannelName
-from services.notify.rendering import MAX_NAMES, HeldPerson, QuestionFacts, Rendered, Renderer
+from services.notify.rendering import MAX_NAMES, HeldPerson, InShort, QuestionFacts, Rendered, Renderer
 from services.store.deliveries import Delivery
 from services.store.incidents import Incident
+from tests.accounts.members import member
 from tests.lifecycle.crowds import CROWD, crowd, held
 from tests.notify.test_attempts import Scripted
 from tests.support.running import Organization, RunningMuster
 from workflows.contracts.notify import DeliveryRequest, NoticeInput, NoticeKind, question_cause
 from workflows.domain.engagement import Evidence, EvidenceKind
 from workflows.domain.incident import IncidentState
+from workflows.domain.policy import Role
 
 pytestmark = pytest.mark.feature("E7", "N6")
 
@@ -61,6 +63,32 @@ async def test_each_commander_is_asked_once_with_all_names(muster: RunningMuster
     await org.post("/incidents/INC-1/participants", {"individual": ana["id"]})
     assert (await org.api.put("/incidents/INC-1/commander", json={"individual": ana["id"]})).is_success
     await org.until(lambda: asked(org, incident, [owner, ana["id"]]))
+
+
+async def test_for_a_program_that_commands_those_are_asked_who_can_answer(muster: RunningMuster, org: Organization) -> None:
+    await crowd(muster, org)
+    owner = (await org.get("/me"))["individual"]["id"]
+    token = await org.post("/tokens", {"name": "Alerts", "kind": "service", "scopes": ["report"]})
+    authorization = {"Authorization": f"Bearer {token['secret']}"}
+    async with member(muster, org, "Ada", Role.ADMIN) as ada, member(muster, org, "Mia") as mia:
+        made = await org.api.post("/incidents", json={"title": "The pump failed"}, headers=authorization)
+        incident = made.raise_for_status().json()
+        await org.until(lambda: asked(org, incident, [owner, ada.individual]))
+        inbox = (await org.get("/inbox", recipient=owner))["data"]
+        mail = next(each for each in inbox if "bring in" in each["subject"] and each["channel"] == "email")
+        assert "You are asked in place of Alerts, the program that commands this incident." in mail["text"]
+        await org.post("/incidents/INC-1/participants", {"individual": mia.individual})
+        assert (await org.api.put("/incidents/INC-1/commander", json={"individual": mia.individual})).is_success
+        await org.until(lambda: asked(org, incident, [owner, ada.individual, mia.individual]))
+        (late,) = [
+            each for each in await questions(org, incident) if each["recipient"]["id"] == owner and each["channel"] == "email"
+        ]
+        organization = (await org.get("/me"))["organization"]["id"]
+        async with muster.muster.database.write(organization) as session:
+            (await session.get_one(Delivery, late["id"])).state = "pending"
+        request = DeliveryRequest(organization=organization, delivery=late["id"])
+        activities = NotifyActivities(muster.muster.database, Renderer("http://m"), {ChannelName.EMAIL: Scripted()})
+        assert (await ActivityEnvironment().run(activities.deliver, request)).state == "folded"
 
 
 async def test_a_question_that_came_too_late_is_folded(muster: RunningMuster, org: Organization) -> None:
@@ -119,7 +147,7 @@ def _rendered(state: IncidentState, names: list[str]) -> Rendered:
     why = Evidence(kind=EvidenceKind.RULE, text="[Pay](http://evil.example)", via="Team")
     people = [HeldPerson(name=name, why=why) for name in names]
     rita = {"id": state.reporter, "name": "Rita", "email": "rita@example.org"}
-    facts = {"organization_name": "Org", "slug": "org", "recipient": rita, "reporter": rita, "commander": rita, "evidence": []}
-    return Renderer("http://m").question(
-        QuestionFacts.model_validate(facts | {"state": state, "people": people, "until": now(), "time_zone": "Europe/Berlin"})
-    )
+    in_short = InShort.model_validate(state, from_attributes=True)
+    facts = {"organization_name": "Org", "slug": "org", "incident": in_short, "recipient": rita, "reporter": rita, "evidence": []}
+    facts |= {"commander": rita, "people": people, "until": now(), "time_zone": "Europe/Berlin"}
+    return Renderer("http://m").question(QuestionFacts.model_validate(facts))

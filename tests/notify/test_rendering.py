@@ -9,13 +9,15 @@ from sqlalchemy import select
 from services.desk.lookup import Person
 from services.engagement.schemas import NewIndividual
 from services.kit.markdown import to_html
-from services.notify.rendering import Facts, Renderer
+from services.notify.rendering import Facts, InShort, Renderer
 from services.store.incidents import Incident
 from tests.support.running import Organization, RunningMuster
-from workflows.domain.engagement import Evidence, EvidenceKind
+from workflows.domain.engagement import Evidence, EvidenceKind, ViaKind
 from workflows.domain.incident import IncidentState
 
 ON_CALL: Final = "on call for Ledger"
+NO_SERVICE: Final = "on call for everything"
+"""What a team can be called as well."""
 BY_POLICY: Final = "commander by the role policy “Security”"
 WHY: Final[list[tuple[EvidenceKind, str, str | None, str]]] = [
     (EvidenceKind.TERM, "disk", None, 'your term "disk" occurs in the title'),
@@ -24,6 +26,8 @@ WHY: Final[list[tuple[EvidenceKind, str, str | None, str]]] = [
     (EvidenceKind.TERM, "disk", ON_CALL, 'the term "disk" occurs in the title, and you are on call for Ledger'),
     (EvidenceKind.RULE, "Severe", None, 'the rule "Severe" holds'),
     (EvidenceKind.RULE, "Severe", "Team Pay", 'the rule "Severe" holds and engages Team Pay'),
+    (EvidenceKind.TERM, "disk", NO_SERVICE, 'the term "disk" of on call for everything occurs in the title'),
+    (EvidenceKind.RULE, "Severe", NO_SERVICE, 'the rule "Severe" holds and engages on call for everything'),
     (EvidenceKind.RULE, "Severe", ON_CALL, 'the rule "Severe" holds, and you are on call for Ledger'),
     (EvidenceKind.ROLE, "reporter of the incident", None, "you are the reporter of the incident"),
     (EvidenceKind.ROLE, BY_POLICY, None, f"you are the {BY_POLICY}"),
@@ -59,11 +63,14 @@ async def test_the_welcome_says_as_what_one_was_engaged(muster: RunningMuster, o
     incident = await org.report("Full disk")
     async with muster.muster.database.read((await org.get("/me"))["organization"]["id"]) as session:
         row = (await session.scalars(select(Incident).where(Incident.id == incident["id"]))).one()
-    state, who = IncidentState.model_validate(row.state), Person(id=row.reporter_id, name="Olive", email="olive@example.org")
-    common = {"organization_name": "Org", "slug": "org", "recipient": who, "state": state, "reporter": who, "commander": who}
+    short = InShort.model_validate(IncidentState.model_validate(row.state), from_attributes=True)
+    who = Person(id=row.reporter_id, name="Olive", email="olive@example.org")
+    common = {"organization_name": "Org", "slug": "org", "recipient": who, "incident": short, "reporter": who, "commander": who}
     renderer = Renderer("http://127.0.0.1")
     for kind, text, via, said in WHY:
-        piece = Evidence(kind=kind, text=text, via=via, attribute="title" if kind is EvidenceKind.TERM else None)
+        attribute = "title" if kind is EvidenceKind.TERM else None
+        stands_for: ViaKind | None = None if via is None else "oncall" if via == ON_CALL else "team"
+        piece = Evidence(kind=kind, text=text, via=via, via_kind=stands_for, attribute=attribute)
         told = renderer.welcome(Facts.model_validate(common | {"evidence": [piece, piece]}))
         assert f"because {said} and because {said}." in told.text
         in_chat, in_html = said.replace('"', "**"), re.sub(r'"([^"]+)"', r"“\1”", said)

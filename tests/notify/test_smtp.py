@@ -2,19 +2,16 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.kit.settings import Settings
-from services.kit.temporal import Target
 from services.store.secrets import digest
-from tests.conftest import new_database, new_namespace
+from tests.conftest import new_muster
 from tests.kit.problems import problem
 from tests.notify.letters import Addressee, addressee, secret_in
 from tests.notify.mail_server import MailServer, links, mail_server
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.running import Organization, RunningMuster
 from workflows.contracts.notify import NoticeKind
 
 
@@ -30,17 +27,13 @@ async def mailing(
     database_kind: str, temporal: Any, mail: MailServer, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningMuster]:
     """A Muster that sends mail."""
-    folder: Path = tmp_path_factory.mktemp("mailing")
-    database = await new_database(database_kind, folder, request)
-    target: Target = await new_namespace(temporal)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MUSTER_SMTP_HOST", "127.0.0.1")
         environment.setenv("MUSTER_SMTP_PORT", str(mail.port))
         environment.setenv("MUSTER_SMTP_SECURITY", "none")
         environment.setenv("MUSTER_SMTP_SENDER", "Muster <muster@corp.example>")
-        async with running_muster(database, target, Settings(data_dir=folder)) as running:
+        async with new_muster(database_kind, temporal, tmp_path_factory, request) as running:
             yield running
-    await database.close()
 
 
 @pytest.fixture
@@ -202,6 +195,24 @@ async def test_who_missed_the_welcome_gets_it_when_the_incident_is_reopened(org:
     await org.post("/incidents/INC-1/transitions", {"to": "investigating"})
     await org.until(partial(is_, org, ana, state="sent"))
     assert len(mail.to(ana["email"])) == 1
+
+
+@pytest.mark.feature("E9", "N6", "N7")
+async def test_who_missed_a_hand_over_is_told_when_the_incident_is_reopened(org: Organization, mail: MailServer) -> None:
+    ana = await org.individual("Ana", "handed")
+    await org.report("Handed over")
+    await org.until(partial(is_, org, ana, kind="welcome", state="sent"))
+    await mail.down()
+    await org.api.put("/incidents/INC-1/commander", json={"individual": ana["id"], "note": "Look at db-1 first."})
+    await org.until(partial(is_, org, ana, kind="hand_over"))
+    await org.until(partial(_has_reason, org, ana))
+    await org.post("/incidents/INC-1/transitions", {"to": "closed"})
+    await mail.up()
+    await org.until(partial(is_, org, ana, state="folded", reason="The incident was closed when it could be sent."))
+    await org.post("/incidents/INC-1/transitions", {"to": "investigating"})
+    await org.until(partial(is_, org, ana, state="sent"))
+    [_, found] = mail.to(ana["email"])
+    assert all("Look at db-1 first." in str(part.get_content()) for part in found.iter_parts())
 
 
 @pytest.mark.feature("N6")
