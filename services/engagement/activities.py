@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from services.engagement import evaluation
-from services.engagement.decision import Decision
+from services.engagement.decision import DecisionRecord
 from services.engagement.oncall.provider import OnCallProvider, ProviderFailed
 from services.engagement.roles.evaluation import choose_late, choose_roles
 from services.engagement.targets import PATIENCE, PROVIDERS, resolve
@@ -42,19 +42,21 @@ class EngagementActivities:
         """Find whom the attributes engage and who is new to the incident: a match adds only, and once (E4, E5, E7)."""
         at = now()
         async with self._database.read(request.organization) as session:
-            page, decision, causes = await evaluation.evaluate(session, request, self._providers)
-        if page.after is None:
-            row = EvaluationRow(
-                incident_id=request.incident,
-                organization_id=request.organization,
-                attributes_seq=request.attributes_seq,
-                at=at,
-                matched=request.found + len(page.matches),
-                decision=decision.model_dump(mode="json"),
-            )
-            async with self._database.write(request.organization) as session:
-                # A repeated try replaces its own note.
-                await session.merge(row)
+            page, record, causes = await evaluation.evaluate(session, request, self._providers, at)
+        complete = page.after is None
+        row = EvaluationRow(
+            incident_id=request.incident,
+            organization_id=request.organization,
+            at=at,
+            attributes_seq=request.attributes_seq,
+            matched=request.found + len(page.matches),
+            complete=complete,
+            decision=record.model_dump(mode="json"),
+        )
+        async with self._database.write(request.organization) as session:
+            # A repeated try is another look, with a record of its own: whichever answer counts, its evidence names the right one.
+            session.add(row)
+            if complete:
                 await note_matches(session, request.incident, causes, at)
         return page
 
@@ -64,7 +66,7 @@ class EngagementActivities:
         at = now()
         async with self._database.read(request.organization) as session:
             chosen = await choose_roles(session, request.attributes, request.project, request.visibility, self._providers)
-        await self._keep(request.organization, request.incident, at, chosen.decision)
+        await self._keep(request.organization, request.incident, at, chosen.record)
         return chosen.roles
 
     @activity.defn(name="engagement.resolve_on_call")
@@ -93,16 +95,16 @@ class EngagementActivities:
         at = now()
         try:
             async with self._database.read(request.organization) as session:
-                on_call, decision = await choose_late(session, request.incident, request.waiting, self._providers)
+                on_call, record = await choose_late(session, request.incident, request.waiting, self._providers)
         except ProviderFailed as error:
             raise _unknown(error.reason) from error
-        await self._keep(request.organization, request.incident, at, decision)
+        await self._keep(request.organization, request.incident, at, record)
         return on_call
 
-    async def _keep(self, organization: str, incident: str, at: datetime, decision: Decision | None) -> None:
-        if decision is None:
+    async def _keep(self, organization: str, incident: str, at: datetime, record: DecisionRecord | None) -> None:
+        if record is None:
             return
-        kept = decision.model_dump(mode="json")
+        kept = record.model_dump(mode="json")
         async with self._database.write(organization) as session:
             session.add(RoleDecisionRow(organization_id=organization, incident_id=incident, at=at, decision=kept))
 

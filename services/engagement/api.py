@@ -25,7 +25,7 @@ from services.engagement.why import explain
 from services.kit.auth import CurrentActor
 from services.kit.clock import Moment
 from services.kit.conditions import IfMatch, set_etag
-from services.kit.paging import After, Filter, Page, PageSize, Pagination
+from services.kit.paging import After, Filter, Page, PageSize
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, Route
 from workflows.domain.events import Departure
 
@@ -106,33 +106,42 @@ async def put_terms(
 
 @router.get("/incidents/{incident}/participants")
 async def list_participants(
-    session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str
+    session: CurrentSession,
+    actor: CurrentActor,
+    engagement: Engagement,
+    incident: str,
+    after: After = None,
+    page_size: PageSize = 25,
 ) -> Page[ParticipantView]:
-    """Everyone who is or was in the incident."""
-    found = await engagement.participants(session, actor, incident)
-    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+    """Everyone who is or was in the incident, by name."""
+    return await engagement.participants(session, actor, incident, after, page_size)
 
 
 @router.get("/incidents/{incident}/engagements")
 async def list_engagements(
-    session: CurrentSession, actor: CurrentActor, engagement: Engagement, incident: str
+    session: CurrentSession,
+    actor: CurrentActor,
+    engagement: Engagement,
+    incident: str,
+    after: After = None,
+    page_size: PageSize = 25,
 ) -> Page[EngagementView]:
-    """Why each person was engaged: the term and its version, the attribute, and the span that matched."""
-    found = await engagement.engagements(session, actor, incident)
-    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+    """Why each person was engaged, by name: the term and its version, the attribute, and the span that matched."""
+    return await engagement.engagements(session, actor, incident, after, page_size)
 
 
 @router.get("/incidents/{incident}/engagements/why")
 async def why(session: CurrentSession, actor: CurrentActor, incident: str, individual: str, at: Moment | None = None) -> WhyView:
     """Why a person is, or is not, in the incident; with ``at``, why they were or were not at that moment."""
-    return await explain(session, actor, incident, individual, at)
+    return (await explain(session, actor, incident, individual, at)).view
 
 
 @router.get("/incidents/{incident}/subscribers")
-async def list_subscribers(session: CurrentSession, actor: CurrentActor, incident: str) -> Page[Person]:
-    """Who follows the incident, in the order they began to; who may not see it today is none of them."""
-    found = await subscriptions.subscribers(session, actor, incident)
-    return Page(data=found, pagination=Pagination(after=None, page_size=max(len(found), 1)))
+async def list_subscribers(
+    session: CurrentSession, actor: CurrentActor, incident: str, after: After = None, page_size: PageSize = 25
+) -> Page[Person]:
+    """Who follows the incident, by name; who may not see it today is none of them."""
+    return await subscriptions.page_of_subscribers(session, actor, incident, after, page_size)
 
 
 @router.post("/incidents/{incident}/subscribe")
@@ -187,7 +196,7 @@ async def add_participant(
 async def remove_participant(
     actor: CurrentActor, engagement: Engagement, incident: str, individual: str, command_id: CommandId
 ) -> None:
-    """Remove a person; the same match will not bring them back."""
+    """Remove a person; no match brings them back."""
     await engagement.leave(actor, incident, individual, Departure.REMOVED, command_id)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement import repository
 from services.engagement.conditions.naming import target_names
-from services.engagement.decision import Decision, decide
+from services.engagement.decision import DecisionRecord, record_of
 from services.engagement.oncall.provider import OnCallProvider
 from services.engagement.rules import evaluation as rules
 from services.engagement.targets import resolve, via
@@ -17,7 +18,7 @@ from services.kit.clock import now
 from services.store.matches import Causes
 from workflows.contracts.engagement import Evaluation, EvaluationRequest
 from workflows.domain.attributes import Attributes, Choice
-from workflows.domain.engagement import MAX_EVIDENCE, Evidence, EvidenceKind, Match, Term, Waiting, match
+from workflows.domain.engagement import MAX_EVIDENCE, Evidence, EvidenceKind, Match, Term, ViaKind, Waiting, match, taken_on
 from workflows.domain.rules import RESPONDER, Rule, Target, TargetKind
 
 PAGE_PEOPLE: Final = 500
@@ -25,18 +26,27 @@ PAGE_BYTES: Final = 250_000
 """How large a page may become: the event that engages it has to pass through Temporal, which takes two megabytes."""
 _RULES_TOLD: Final = MAX_EVIDENCE // 2
 """How many rules one person is told as evidence, so that there is room for terms."""
+_VIA: Final[dict[TargetKind, ViaKind]] = {TargetKind.TEAM: "team", TargetKind.ONCALL: "oncall"}
 _WAITING_TOLD: Final = 3
 """How many pieces of evidence an on-call service is waited for with: the incident's state keeps them."""
 
 
+_Known = Mapping[str, frozenset[str] | None]
+"""Whom an incident knows, as ``repository.known_to`` tells it."""
+
+
 class _Found(NamedTuple):
-    """What engages: the terms and the rules that hold, by whom they engage; what those are called; and the storm limit."""
+    """What engages: the terms and the rules that hold, by whom they engage; what those are called; and the storm limit.
+
+    ``at`` is when it was found, if a record of it is kept.
+    """
 
     attributes: Attributes
     terms: Mapping[Target, list[Term]]
     rules: Mapping[Target, list[Rule]]
     names: Mapping[str, str]
     limit: int
+    at: datetime | None
 
 
 class _Grounds(NamedTuple):
@@ -47,11 +57,12 @@ class _Grounds(NamedTuple):
 
 
 async def evaluate(
-    session: AsyncSession, request: EvaluationRequest, providers: Mapping[str, OnCallProvider]
-) -> tuple[Evaluation, Decision, Causes]:
-    """A page of those whom an incident engages and who are new to it, the record of how they were found, and all that matches.
+    session: AsyncSession, request: EvaluationRequest, providers: Mapping[str, OnCallProvider], at: datetime | None = None
+) -> tuple[Evaluation, DecisionRecord, Causes]:
+    """A page of those whom an incident engages, the record of how they were found, and all that matches.
 
-    An on-call service that cannot tell who is on call delays nobody else: it is in ``Evaluation.waiting``.
+    They are new to the incident, or to a role in it. Their evidence names the record by ``at``, if it is kept. An on-call service
+    that cannot tell who is on call delays nobody else: it is in ``Evaluation.waiting``.
     """
     terms = await repository.find_terms(session, request.attributes, request.visibility)
     project = request.project or await repository.project_of(session, request.incident)
@@ -64,29 +75,37 @@ async def evaluate(
     # Whose terms were found is active, and stands for themselves.
     own = {target: [target.id] for target in terms if target.kind is TargetKind.INDIVIDUAL}
     asked = [target for target in {**terms, **ruling} if target not in own]
-    resolved = await resolve(session, asked, now(), providers)
+    resolved = await resolve(session, asked, at or now(), providers)
     people = own | resolved.people
-    known = await repository.known_to(session, request.incident) if people else frozenset()
+    known = await repository.known_to(session, request.incident) if people else {}
     names = await target_names(session, [target for target in asked if target.kind is not TargetKind.INDIVIDUAL])
-    found = _Found(request.attributes, terms, ruling, names, await repository.storm_limit(session))
-    engaged = await asyncio.to_thread(_engaged, people, known, request.after or "")
-    page = await asyncio.to_thread(_page, found, engaged, resolved.failed)
+    found = _Found(request.attributes, terms, ruling, names, await repository.storm_limit(session), at)
+    engaged = await asyncio.to_thread(_engaged, people, ruling, known, request.after or "")
+    page = await asyncio.to_thread(_page, found, engaged, resolved.failed, known)
     every = [term for each in terms.values() for term in each]
     causes = Causes(rules=[rule.id for rule, said in judged if said.holds], terms=[term.id for term in every])
-    return page, decide(facts.ranks, judged, every, resolved), causes
+    return page, record_of(facts.ranks, judged, every, resolved), causes
 
 
-def _engaged(people: Mapping[Target, list[str]], known: Collection[str], after: str) -> dict[str, list[Target]]:
-    """Who is new and behind ``after``, by id, each with what engages them."""
+def _engaged(
+    people: Mapping[Target, list[str]], ruling: Mapping[Target, list[Rule]], known: _Known, after: str
+) -> dict[str, list[Target]]:
+    """Who is new, or gets a role that is, and is behind ``after``: by id, each with what engages them."""
     found: dict[str, list[Target]] = {}
     for target, each in people.items():
+        roles = frozenset(taken_on(rule.role for rule in ruling.get(target, ())))
         for person in each:
-            if person > after and person not in known:
+            if person > after and _is_news(person, roles, known):
                 found.setdefault(person, []).append(target)
     return {person: found[person] for person in sorted(found)}
 
 
-def _page(found: _Found, engaged: Mapping[str, list[Target]], failed: Mapping[str, str]) -> Evaluation:
+def _is_news(person: str, roles: frozenset[str], known: _Known) -> bool:
+    has = known.get(person, frozenset())
+    return person not in known or (has is not None and not roles <= has)
+
+
+def _page(found: _Found, engaged: Mapping[str, list[Target]], failed: Mapping[str, str], known: _Known) -> Evaluation:
     first = dict(islice(engaged.items(), PAGE_PEOPLE))
     failing = [target for target in {**found.terms, **found.rules} if target.id in failed]
     grounds = _grounds(found, {target for targets in [*first.values(), failing] for target in targets})
@@ -95,7 +114,7 @@ def _page(found: _Found, engaged: Mapping[str, list[Target]], failed: Mapping[st
     return Evaluation(
         matches=tuple(fitting),
         after=fitting[-1].individual if len(fitting) < len(engaged) else None,
-        further=len(engaged) - len(fitting),
+        further=sum(person not in known for person in islice(engaged, len(fitting), None)),
         waiting=tuple(waiting for target in failing for waiting in _waiting(target, grounds[target], found, failed[target.id])),
         limit=found.limit,
     )
@@ -106,13 +125,13 @@ def _grounds(found: _Found, targets: Collection[Target]) -> dict[Target, _Ground
     quoted = {each.individual: each.evidence for each in match(found.attributes, terms)}
     grounds = {}
     for target in targets:
-        by = via(target, found.names)
+        by = {"via": via(target, found.names), "via_kind": _VIA.get(target.kind), "evaluated_at": found.at}
         rules_told = [
-            (rule.role, Evidence(kind=EvidenceKind.RULE, id=rule.id, version=rule.version, text=rule.name, via=by))
+            (rule.role, Evidence(kind=EvidenceKind.RULE, id=rule.id, version=rule.version, text=rule.name).model_copy(update=by))
             for rule in found.rules.get(target, ())
         ]
-        pieces = quoted.get(target.id, ())
-        grounds[target] = _Grounds(rules_told, [piece.model_copy(update={"via": by}) for piece in pieces] if by else list(pieces))
+        terms_told = [piece.model_copy(update=by) for piece in quoted.get(target.id, ())]
+        grounds[target] = _Grounds(rules_told, terms_told)
     return grounds
 
 

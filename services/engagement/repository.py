@@ -37,8 +37,9 @@ _OWNERS: Final = (TargetKind.INDIVIDUAL, TargetKind.TEAM, TargetKind.ONCALL)
 
 
 class TermInForce(NamedTuple):
-    """A version of a term."""
+    """A version of a term; ``owner`` is the individual, team or on-call service whose it is."""
 
+    owner: str
     id: str
     version: int
     phrase: str
@@ -72,15 +73,17 @@ async def find_terms(session: AsyncSession, attributes: Attributes, visibility: 
     return found
 
 
-async def known_to(session: AsyncSession, incident: str) -> frozenset[str]:
+async def known_to(session: AsyncSession, incident: str) -> dict[str, frozenset[str] | None]:
     """Everyone whom a match no longer brings into an incident: who is or was in, is held back or was left out.
 
-    To one that is not there yet, nobody is known.
+    Who is in, with the roles they took on, since a match can give them one more; the others with None. To an incident that is
+    not there yet, nobody is known.
     """
     if (row := await session.get(Incident, incident)) is None:
-        return frozenset()
+        return {}
     state = IncidentState.model_validate(row.state)
-    return frozenset(state.participants) | frozenset(state.held)
+    inside = {each.individual: frozenset(each.roles) for each in state.participants.values() if each.departed is None}
+    return dict.fromkeys([*state.participants, *state.held]) | inside
 
 
 async def storm_limit(session: AsyncSession) -> int:
@@ -93,17 +96,6 @@ async def project_of(session: AsyncSession, incident: str) -> Choice:
     """The project an incident belongs to."""
     row = await session.get_one(Incident, incident)
     return IncidentState.model_validate(row.state).project
-
-
-async def participants(session: AsyncSession, incident: str) -> Sequence[tuple[ParticipantRow, Individual]]:
-    """Everyone who is or was in the incident, as they came."""
-    query = (
-        select(ParticipantRow, Individual)
-        .join(Individual, Individual.id == ParticipantRow.individual_id)
-        .where(ParticipantRow.incident_id == incident)
-        .order_by(ParticipantRow.engaged_at, Individual.name, Individual.id)
-    )
-    return [(row[0], row[1]) for row in await session.execute(query)]
 
 
 async def some_participants(
@@ -121,28 +113,38 @@ async def some_participants(
 
 
 async def named_participants(
-    session: AsyncSession, incident: str, q: str, after: tuple[str, str] | None, limit: int
+    session: AsyncSession, incident: str, after: Sequence[str] | None, limit: int, *, gone: bool, q: str = ""
 ) -> Sequence[tuple[ParticipantRow, Individual]]:
-    """Those who are in the incident by name, from behind ``after`` (name and id); the words of ``q`` begin words of it."""
+    """Those who are in the incident by name, from behind ``after`` (name and id); the words of ``q`` begin words of it.
+
+    ``gone``: with those who were in it.
+    """
     query = (
         select(ParticipantRow, Individual)
         .join(Individual, Individual.id == ParticipantRow.individual_id)
-        .where(ParticipantRow.incident_id == incident, ParticipantRow.departed.is_(None))
+        .where(ParticipantRow.incident_id == incident)
         .order_by(Individual.name, Individual.id)
         .limit(limit)
     )
+    if not gone:
+        query = query.where(ParticipantRow.departed.is_(None))
     if q:
         query = query.where(matching(q))
     if after is not None:
-        query = query.where(tuple_(Individual.name, Individual.id) > after)
+        query = query.where(tuple_(Individual.name, Individual.id) > tuple(after))
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
-async def count_participants(session: AsyncSession, incident: str) -> tuple[int, int]:
-    """How many are in the incident, and how many went."""
-    query = select(func.count(), func.count(ParticipantRow.departed)).where(ParticipantRow.incident_id == incident)
-    everyone, gone = (await session.execute(query)).one()
-    return everyone - gone, gone
+async def count_participants(session: AsyncSession, incident: str) -> tuple[int, int, int]:
+    """How many are in the incident, how many of them are mailing lists, and how many went."""
+    lists = func.count().filter(Individual.kind == "list", ParticipantRow.departed.is_(None))
+    query = (
+        select(func.count(), lists, func.count(ParticipantRow.departed))
+        .join(Individual, Individual.id == ParticipantRow.individual_id)
+        .where(ParticipantRow.incident_id == incident)
+    )
+    everyone, lists_here, gone = (await session.execute(query)).one()
+    return everyone - gone, lists_here, gone
 
 
 async def present_among(session: AsyncSession, incident: str, individuals: Collection[str]) -> set[str]:
@@ -157,7 +159,7 @@ async def present_among(session: AsyncSession, incident: str, individuals: Colle
 
 async def last_evaluated_seq(session: AsyncSession, incident: str) -> int:
     """Up to which event an incident's attributes were looked at for people; 0 when never."""
-    query = select(func.max(EvaluationRow.attributes_seq)).where(EvaluationRow.incident_id == incident)
+    query = select(func.max(EvaluationRow.attributes_seq)).where(EvaluationRow.incident_id == incident, EvaluationRow.complete)
     return await session.scalar(query) or 0
 
 
@@ -194,15 +196,19 @@ async def terms_of(session: AsyncSession, owners: Iterable[str], kind: type[Term
     return found
 
 
-async def terms_in_force(session: AsyncSession, owner: str, at: datetime) -> list[TermInForce]:
-    """The terms that an individual, a team or an on-call service had at a moment."""
-    earlier = select(PastTerm).where(PastTerm.owner_id == owner, PastTerm.valid_until > at)
+async def terms_in_force(session: AsyncSession, owners: Collection[str], at: datetime) -> list[TermInForce]:
+    """The terms that some individuals, teams and on-call services had at a moment, in the order in which they were set."""
+    earlier = select(PastTerm).where(PastTerm.owner_id.in_(owners), PastTerm.valid_until > at)
     past = {row.term_id: row for row in await session.scalars(earlier.order_by(PastTerm.version.desc()))}
-    whose = or_(*(column == owner for column in OWNED_BY.values()))
-    present = await session.scalars(select(TermRow).where(whose, TermRow.created_at <= at))
-    found = [TermInForce(row.id, row.version, row.phrase, row.normalised, row.self_set) for row in present if row.id not in past]
+    whose = or_(*(column.in_(owners) for column in OWNED_BY.values()))
+    present = select(TermRow, func.coalesce(*OWNED_BY.values())).where(whose, TermRow.created_at <= at)
+    found = [
+        TermInForce(owner, row.id, row.version, row.phrase, row.normalised, row.self_set)
+        for row, owner in await session.execute(present.order_by(TermRow.created_at, TermRow.id))
+        if row.id not in past
+    ]
     return found + [
-        TermInForce(row.term_id, row.version, row.phrase, row.normalised, row.self_set)
+        TermInForce(row.owner_id, row.term_id, row.version, row.phrase, row.normalised, row.self_set)
         for row in past.values()
         if row.valid_from <= at
     ]

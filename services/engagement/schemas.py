@@ -225,13 +225,14 @@ class OverrideView(BaseModel):
 
 
 class OnCallServiceEntry(BaseModel):
-    """An on-call service, as lists show it: with who is on call now."""
+    """An on-call service, as lists show it: with who is on call now; if that cannot be told now, ``unanswered`` says why."""
 
     id: str
     name: str
     provider: str
     active: bool
     on_call: OnCallPerson | None
+    unanswered: str | None
     terms: list[str]
     term_details: list[TermView]
     version: int
@@ -277,8 +278,8 @@ class AskedView(BaseModel):
 class RuleWhyView(BaseModel):
     """A rule, or a role policy, that is about a person, as it was judged.
 
-    ``via`` is a team or an on-call service that can stand for them. ``stood_for_them`` is whether it did then; None if that could
-    not be told. If it did not, ``missed`` says whom it engages instead, in words that follow "it holds, but".
+    ``via`` is a team or an on-call service that can stand for them. If it holds, ``stood_for_them`` is whether that did then;
+    None if it could not be told. If it did not, ``missed`` says whom it engages instead, in words that follow "it holds, but".
     """
 
     id: str
@@ -296,9 +297,9 @@ class WhyView(BaseModel):
     """Why a person is, or is not, in an incident: in words, with the evidence or the terms that did not occur.
 
     ``at`` is when they were engaged, None if they never were; ``held_at`` when they were held back, if they were and have not
-    come in. ``rules`` are those about them: as they were when they were engaged or held, else at the moment that was asked
-    for. ``policies`` are the role policies about them: those that chose them, else those that were asked when the incident
-    was reported. ``failures`` are the on-call services that could not tell, with the reason.
+    come in. ``rules`` are those that engaged them, or had them held, as they were then; else those about them at the moment that
+    was asked for. ``policies`` are the role policies about them: those that chose them, else those that were asked when the
+    incident was reported. ``failures`` are the on-call services that cannot tell, and are still asked, with the reason.
     """
 
     individual: Person

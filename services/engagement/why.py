@@ -2,56 +2,55 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk.lookup import Person, find_incident
 from services.engagement import repository
-from services.engagement.decision import last_evaluated, roles_chosen
-from services.engagement.grounds import Ground, RuleGround, Situation, TermGround, find_grounds
+from services.engagement.conditions.naming import names
+from services.engagement.decision import DecisionRecord, evaluation_of, evaluations_at, roles_chosen
+from services.engagement.grounds import Ground, Hearing, Reach, Situation, find_grounds
+from services.engagement.history import Found, History, read_history
 from services.engagement.roles.why import policies_about
+from services.engagement.rules import evaluation
 from services.engagement.schemas import RuleWhyView, WhyView
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import NotFound
+from services.kit.errors import Invalid, NotFound
 from services.kit.ids import is_id
-from services.store import event_log
 from services.store.contacts import Individual
-from services.store.incidents import Incident, ParticipantRow
+from workflows.domain.attributes import Attributes
 from workflows.domain.engagement import Evidence, EvidenceKind
-from workflows.domain.events import (
-    Departure,
-    EngagementHeld,
-    Event,
-    ParticipantLeft,
-    ParticipantsEngaged,
-    RolesAssigned,
-    Visibility,
-)
-from workflows.domain.incident import IncidentState, fold
+from workflows.domain.events import Departure, Visibility
+from workflows.domain.incident import IncidentState
+from workflows.domain.rules import Facts, TargetKind, sentence
 
-_GONE = {
+_GONE: Final = {
     Departure.LEFT: "left the incident",
     Departure.REMOVED: "was removed from the incident",
     Departure.NOT_RELEVANT: "said that the incident is not relevant to them",
 }
+_MISSED: Final = {TargetKind.INDIVIDUAL: "inactive", TargetKind.TEAM: "not_in_team", TargetKind.ONCALL: "not_on_call"}
+"""The reason when something of this kind did not stand for somebody."""
 
 
-class _Part(NamedTuple):
-    """That somebody is or was in the incident: since when, by which evidence, and how they went, if they did."""
+class Explained(NamedTuple):
+    """The answer, and for each piece of evidence the attribute's text that it quotes, None where it is not there."""
 
-    at: datetime
-    evidence: list[Evidence]
-    departed: Departure | None
+    view: WhyView
+    quoted: list[str | None]
 
 
-class _Hold(NamedTuple):
-    """That somebody matched with many others and was held back: since when, and by which evidence."""
+class _Told(NamedTuple):
+    """What is told of somebody besides when, and by which evidence."""
 
-    at: datetime
-    evidence: list[Evidence]
+    reason: str
+    explanation: str
+    rules: list[RuleWhyView]
+    failures: Sequence[str] = ()
+    quoted: Sequence[str | None] = ()
 
 
 async def engaged_by_id(session: AsyncSession, individual: str) -> Individual | None:
@@ -60,131 +59,124 @@ async def engaged_by_id(session: AsyncSession, individual: str) -> Individual | 
     return await session.scalar(query) if is_id(individual) else None
 
 
-async def explain(session: AsyncSession, actor: Actor, reference: str, individual: str, at: datetime | None = None) -> WhyView:
+async def explain(session: AsyncSession, actor: Actor, reference: str, individual: str, at: datetime | None = None) -> Explained:
     """Why a person is, or is not, in an incident; with ``at``, why they were or were not at that moment.
 
     Raises:
         NotFound: no such incident for this actor, none yet at that moment, or no such individual.
+        Invalid: that moment is yet to come.
     """
+    if at is not None and at > now():
+        raise Invalid.of("at", "in_future", "This is yet to come. Give a time that has been, or none for now.")
     incident = await find_incident(session, actor, reference)
     person = await engaged_by_id(session, individual)
     if person is None:
         raise NotFound("individual")
-    state, part = await _as_of(session, incident, person, at)
-    hold = await _hold(session, incident, person, state)
-    matched = part or hold
-    moment = at or now()
-    evaluated = await last_evaluated(session, incident.id, moment if matched is None else matched.at)
-    looked = evaluated is not None and evaluated.attributes_seq >= state.attributes_seq
-    then = state
-    if matched is not None and evaluated is not None:
-        # They matched what the incident was when it was looked at; an edit may have come since.
-        events = await event_log.events(session, incident.id, until=matched.at)
-        then = fold(incident.id, actor.organization, [event for event in events if event.seq <= evaluated.attributes_seq])
-        moment = evaluated.at
-    asked = Situation(then.attributes, then.project, then.visibility, moment, evaluated, settled=looked or matched is not None)
-    found = await find_grounds(session, person, asked)
-    terms = await repository.terms_in_force(session, person.id, at or now())
-    policies = await _policies(session, incident, person, state, part, at)
-    if part is not None:
-        reason, explanation = _why_in(part, person)
-    else:
-        reason, explanation = _held(person, state) or _why_not(person, found.grounds, state, looked, past=at is not None)
-        if reason in {"no_terms", "no_match"} and policies:
-            reason, explanation = _not_chosen(person.name, policies)
-    rules = [each.view for each in found.grounds if isinstance(each, RuleGround)]
-    return WhyView(
-        individual=Person(id=person.id, name=person.name, email=person.email),
-        engaged=part is not None and part.departed is None,
-        at=None if part is None else part.at,
-        held_at=None if hold is None else hold.at,
-        reason=reason,
-        explanation=explanation,
-        evidence=[] if matched is None else matched.evidence,
-        terms=[term.phrase for term in terms],
-        rules=rules if part is None else _told(rules, part, EvidenceKind.RULE),
-        policies=policies if part is None else _told(policies, part, EvidenceKind.ROLE),
-        failures=[] if part is not None else found.failures,
-    )
-
-
-async def _as_of(
-    session: AsyncSession, incident: Incident, person: Individual, at: datetime | None
-) -> tuple[IncidentState, _Part | None]:
-    """The incident, and the person's part in it, as they are or were."""
-    if at is None:
-        row = await session.get(ParticipantRow, (incident.id, person.id))
-        state = IncidentState.model_validate(incident.state)
-        if row is None:
-            return state, None
-        evidence = [Evidence.model_validate(piece) for piece in row.evidence]
-        return state, _Part(row.engaged_at, evidence, None if row.departed is None else Departure(row.departed))
-    events = await event_log.events(session, incident.id, until=at)
-    if not events:
+    history = await read_history(session, incident, person.id, at)
+    if history is None:
         raise NotFound("incident at that time")
-    return fold(incident.id, incident.organization_id, events), _part(events, person.id)
-
-
-async def _hold(session: AsyncSession, incident: Incident, person: Individual, state: IncidentState) -> _Hold | None:
-    """Why somebody matched who was held back, and is held or left out in this state."""
-    if person.id not in state.held:
-        return None
-    found = await event_log.latest(session, incident.id, before=state.held[person.id].seq + 1, limit=1)
-    matches = (
-        _Hold(event.at, list(each.evidence))
-        for event in found
-        if isinstance(event.body, EngagementHeld)
-        for each in event.body.people
-        if each.individual == person.id
+    moment = at or now()
+    policies = await _policies(session, person, history, moment)
+    found = history.part or history.hold
+    if found is None:
+        told = await _absent(session, person, history, moment, policies, past=at is not None)
+    else:
+        told = await _by_evidence(session, person, history, found)
+    terms = await repository.terms_in_force(session, [person.id], moment)
+    view = WhyView(
+        individual=Person(id=person.id, name=person.name, email=person.email),
+        engaged=history.state.present(person.id),
+        at=None if history.part is None else history.part.at,
+        held_at=None if history.hold is None else history.hold.at,
+        reason=told.reason,
+        explanation=told.explanation,
+        evidence=[] if found is None else found.evidence,
+        terms=[term.phrase for term in terms],
+        rules=told.rules,
+        policies=policies,
+        failures=list(told.failures),
     )
-    return next(matches, None)
+    return Explained(view, list(told.quoted))
 
 
-def _part(events: Sequence[Event], individual: str) -> _Part | None:
-    part: _Part | None = None
-    for event in events:
-        match event.body:
-            case ParticipantsEngaged(people=people):
-                for person in (each for each in people if each.individual == individual):
-                    part = _Part(event.at, list(person.evidence), None)
-            case RolesAssigned(people=people) if part is not None:
-                for person in (each for each in people if each.individual == individual):
-                    part = part._replace(evidence=[*part.evidence, *person.evidence])
-            case ParticipantLeft(individual=gone, how=how) if part is not None and gone == individual:
-                part = part._replace(departed=how)
-    return part
+async def _by_evidence(session: AsyncSession, person: Individual, history: History, found: Found) -> _Told:
+    """Why somebody is in or held: by the records that the evidence names, and the incident as it was when they were made."""
+    named = {piece.evaluated_at for piece in found.evidence if piece.evaluated_at is not None}
+    evaluated = await evaluations_at(session, history.state.id, named)
+    states: dict[datetime | None, IncidentState] = {at: history.as_of(each.attributes_seq) for at, each in evaluated.items()}
+    records: dict[datetime | None, DecisionRecord | None] = {at: each.record for at, each in evaluated.items()}
+
+    def as_found(at: datetime, piece: Evidence) -> IncidentState:
+        return states.get(piece.evaluated_at) or history.at(at)
+
+    # What was evidence more than once is told as it was first.
+    told = {
+        (piece.id or "", piece.version or 0): (at, piece) for at, piece in found.told[::-1] if piece.kind is EvidenceKind.RULE
+    }
+    rules = await evaluation.versions(session, told.keys())
+    called = await names(session, [rule.when for rule in rules], {target for rule in rules for target in rule.engage})
+    ranks = await evaluation.ranks(session) if rules else {}
+    views = []
+    for rule in rules:
+        at, piece = told[rule.id, rule.version]
+        then = as_found(at, piece)
+        facts = Facts.of(then.attributes, then.project, then.visibility, ranks)
+        hearing = Hearing(facts, records.get(piece.evaluated_at), called)
+        views.append(hearing.view(rule, sentence(rule, called), Reach(piece.via, True, None)))
+    reason, explanation = _why_in(person, history.state) if history.part else _held(person, history.state)
+    return _Told(
+        reason,
+        explanation,
+        rules=[view for view in views if view.holds],
+        quoted=[_quoted(piece, as_found(at, piece).attributes) for at, piece in found.told],
+    )
 
 
-async def _policies(
-    session: AsyncSession,
-    incident: Incident,
-    person: Individual,
-    state: IncidentState,
-    part: _Part | None,
-    asked_at: datetime | None,
-) -> list[RuleWhyView]:
-    """The role policies about a person, as they were when they could choose."""
-    if part is not None and not any(piece.kind is EvidenceKind.ROLE and piece.id for piece in part.evidence):
-        return []
-    at = state.reported_at if part is None else part.at
-    events = await event_log.events(session, incident.id, until=at)
-    record = await roles_chosen(session, incident.id, asked_at or now())
-    return await policies_about(session, person, fold(incident.id, incident.organization_id, events), at, record)
+def _quoted(piece: Evidence, attributes: Attributes) -> str | None:
+    texts = (text for name, text in attributes.texts() if name == piece.attribute)
+    return next((text for text in texts if text[piece.start : piece.end] == piece.text), None)
 
 
-def _told(rules: Sequence[RuleWhyView], part: _Part, kind: EvidenceKind) -> list[RuleWhyView]:
-    """Those of the rules, or policies, that are somebody's evidence."""
-    told = {(piece.id, piece.version) for piece in part.evidence if piece.kind is kind}
-    return [rule for rule in rules if rule.holds and (rule.id, rule.version) in told]
+async def _absent(
+    session: AsyncSession, person: Individual, history: History, moment: datetime, policies: Sequence[RuleWhyView], *, past: bool
+) -> _Told:
+    """Why somebody never was in, nor is held: by the evaluation of what the incident was at that moment."""
+    state = history.state
+    evaluated = await evaluation_of(session, state.id, state.attributes_seq, moment)
+    answers = {} if evaluated is None else history.answers(evaluated.at)
+    situation = Situation(state, moment, evaluated, answers)
+    found = await find_grounds(session, person, situation)
+    looked = evaluated is not None and evaluated.at <= moment
+    reason, explanation = _why_not(person, found.grounds, state, looked, past)
+    if reason in {"no_terms", "no_match"} and policies:
+        reason, explanation = _not_chosen(person.name, policies)
+    return _Told(reason, explanation, [each.view for each in found.grounds if each.view is not None], found.failures)
 
 
-def _why_in(part: _Part, person: Individual) -> tuple[str, str]:
-    if part.departed is None:
+async def _policies(session: AsyncSession, person: Individual, history: History, moment: datetime) -> list[RuleWhyView]:
+    """The role policies about a person, as they were when they could choose; those that chose them, if they are in."""
+    record = await roles_chosen(session, history.state.id, moment)
+    if history.part is None:
+        return await policies_about(session, person, history.versions[0][1], history.state.reported_at, record)
+    chose: dict[datetime, set[tuple[str | None, int | None]]] = {}
+    for at, piece in history.part.told:
+        if piece.kind is EvidenceKind.ROLE and piece.id:
+            chose.setdefault(at, set()).add((piece.id, piece.version))
+    found = []
+    for at, versions in chose.items():
+        policies = await policies_about(session, person, history.at(at), at, record)
+        found += [policy for policy in policies if policy.holds and (policy.id, policy.version) in versions]
+    return found
+
+
+def _why_in(person: Individual, state: IncidentState) -> tuple[str, str]:
+    departed = state.participants[person.id].departed
+    if departed is None:
         return "engaged", f"{person.name} is in the incident."
-    return part.departed.value, f"{person.name} {_GONE[part.departed]}, so no match brings them in again."
+    return departed.value, f"{person.name} {_GONE[departed]}, so no match brings them in again."
 
 
-def _held(person: Individual, state: IncidentState) -> tuple[str, str] | None:
+def _held(person: Individual, state: IncidentState) -> tuple[str, str]:
     """Why someone who matches is not in, when so many matched that the commander was asked (E7)."""
     if person.id in state.asked():
         return "held", (
@@ -193,12 +185,8 @@ def _held(person: Individual, state: IncidentState) -> tuple[str, str] | None:
         )
     if person.id in state.called():
         return "held", f"{person.name} matches, was held back with many others, and is about to be brought in."
-    if state.kept_out(person.id):
-        return "left_out", (
-            f"{person.name} matched with many others, and was left out when it was asked who comes in. "
-            "They can still join, or be added by hand."
-        )
-    return None
+    may = "be added by hand" if state.visibility is Visibility.RESTRICTED else "still join, or be added by hand"
+    return "left_out", f"{person.name} matched with many others, and was left out when it was asked who comes in. They can {may}."
 
 
 def _why_not(person: Individual, grounds: Sequence[Ground], state: IncidentState, looked: bool, past: bool) -> tuple[str, str]:
@@ -210,10 +198,8 @@ def _why_not(person: Individual, grounds: Sequence[Ground], state: IncidentState
     applying = [each for each in grounds if each.holds]
     if not applying:
         return "no_match", _no_match(name, grounds)
-    if not person.active:
-        return "inactive", f"{name} is no longer active, and only active people are engaged."
     if state.visibility is Visibility.RESTRICTED:
-        applying = [each for each in applying if not (isinstance(each, TermGround) and each.self_set)]
+        applying = [each for each in applying if not each.self_set]
         if not applying:
             return "self_set_term", (
                 f"{name}'s own term matches, but a restricted incident is joined only by terms that an administrator set: "
@@ -243,22 +229,24 @@ def _not_chosen(name: str, policies: Sequence[RuleWhyView]) -> tuple[str, str]:
 def _not_yet(name: str, applying: Sequence[Ground], state: IncidentState, looked: bool) -> tuple[str, str]:
     if state.over:
         return "over", "The incident is over; people are engaged only while it is open."
-    reaching = next((each for each in applying if each.stood_for_them), None)
+    reaching = next((each for each in applying if each.reach.stood_for_them), None)
     if reaching is None:
         return _not_reached(applying)
     if not looked:
         return "not_evaluated_yet", f"{name} matches, and Muster is about to look for people again."
-    own = isinstance(reaching, TermGround) and reaching.via is None
-    what = f"{name}'s term" if own else f"The {reaching.what}"
-    kind = "term" if isinstance(reaching, TermGround) else "rule"
+    if reaching.counted:
+        return "not_evaluated_yet", f"{name} matches, and is about to be brought in."
+    is_term = reaching.view is None
+    what = f"{name}'s term" if is_term and reaching.by is TargetKind.INDIVIDUAL else f"The {reaching.what}"
+    kind = "term" if is_term else "rule"
     return f"{kind}_is_newer", f"{what} is newer than the last change of the incident; the next change will engage {name}."
 
 
 def _no_match(name: str, grounds: Sequence[Ground]) -> str:
     said = []
-    if any(isinstance(each, TermGround) for each in grounds):
+    if any(each.view is None for each in grounds):
         said.append(f"None of {name}'s terms occurs in the title, description, type, severity, priority or tags.")
-    if rules := sum(isinstance(each, RuleGround) for each in grounds):
+    if rules := sum(each.view is not None for each in grounds):
         said.append(
             f"{'The rule' if rules == 1 else f'None of the {rules} rules'} that would engage {name} "
             f"{'does not hold' if rules == 1 else 'holds'}."
@@ -267,11 +255,8 @@ def _no_match(name: str, grounds: Sequence[Ground]) -> str:
 
 
 def _not_reached(applying: Sequence[Ground]) -> tuple[str, str]:
-    unknown = next((each for each in applying if each.stood_for_them is None), None)
+    unknown = next((each for each in applying if each.reach.stood_for_them is None), None)
     if unknown is not None:
-        return "on_call_unknown", f"The {unknown.what} matches, but {unknown.missed}. Muster keeps asking."
+        return "on_call_unknown", f"The {unknown.what} matches, but {unknown.reach.missed}."
     first = applying[0]
-    explanation = f"The {first.what} matches, but {first.missed}."
-    if (first.via or "").startswith("on call"):
-        return "not_on_call", explanation
-    return "not_in_team", explanation
+    return _MISSED[first.by], f"The {first.what} matches, but {first.reach.missed}."

@@ -1,5 +1,6 @@
 """The audit log: settings, access, tokens, sign-ins and exports (O5)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,6 +40,25 @@ class AuditRow(OrganizationRow, Base):
     object_name: Mapped[str] = mapped_column(String(MAX_NAME))
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
+
+
+def difference(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Of something as it was and as it is, what is not the same; of a list, what went and what came. Both have the same names."""
+    told = {name: _apart(before[name], after[name]) for name in before}
+    changed = {name: (old, new) for name, (old, new) in told.items() if old != new}
+    return {name: old for name, (old, _) in changed.items()}, {name: new for name, (_, new) in changed.items()}
+
+
+def _apart(old: object, new: object) -> tuple[object, object]:
+    """Of two lists what only one of them has; they can be long, and what changed would be hard to find."""
+    if isinstance(old, list) and isinstance(new, list):
+        return _without(old, new), _without(new, old)
+    return old, new
+
+
+def _without(entries: list[object], others: list[object]) -> list[object]:
+    known = set(others)
+    return [each for each in entries if each not in known]
 
 
 def record(

@@ -1,5 +1,6 @@
 """The event log: append-only, hash-chained, written with its projections in one transaction."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Collection, Sequence
@@ -68,7 +69,9 @@ async def events(session: AsyncSession, incident: str, after: int = 0, until: da
     query = select(EventRow).where(EventRow.incident_id == incident, EventRow.seq > after).order_by(EventRow.seq)
     if until is not None:
         query = query.where(EventRow.at <= rfc3339(until))
-    return [_event(row) for row in await session.scalars(query)]
+    rows = (await session.scalars(query)).all()
+    # There can be thousands of people in them: not on the loop that answers requests.
+    return await asyncio.to_thread(lambda: [_event(row) for row in rows])
 
 
 async def latest(session: AsyncSession, incident: str, before: int | None, limit: int) -> list[Event]:
@@ -77,6 +80,12 @@ async def latest(session: AsyncSession, incident: str, before: int | None, limit
     if before is not None:
         query = query.where(EventRow.seq < before)
     return [_event(row) for row in await session.scalars(query)]
+
+
+async def event(session: AsyncSession, incident: str, seq: int) -> Event:
+    """One event of an incident."""
+    query = select(EventRow).where(EventRow.incident_id == incident, EventRow.seq == seq)
+    return _event((await session.scalars(query)).one())
 
 
 async def held(session: AsyncSession, incident: str, seqs: Collection[int]) -> tuple[Match, ...]:

@@ -61,17 +61,20 @@ class ParticipantRow(OrganizationRow, Base):
 
 
 class EvaluationRow(OrganizationRow, Base):
-    """That engagement was evaluated for an incident's attributes as of an event, how many people it found, and how.
+    """That it was looked at a moment whom an incident engages by its attributes as of an event: for a page of those people.
 
-    ``decision`` is a ``Decision`` of the engagement service; the first release kept none, and may still run.
+    Evidence names it by that moment, so it is written once, and stays. ``complete``: it was the last page; ``matched`` are the
+    people up to it. ``decision`` is a ``DecisionRecord`` of the engagement service. The first release kept none, noted last pages
+    only, and may still run.
     """
 
     __tablename__ = "evaluations"
 
     incident_id: Mapped[str] = mapped_column(ID, ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True)
-    attributes_seq: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    attributes_seq: Mapped[int]
     matched: Mapped[int]
+    complete: Mapped[bool] = mapped_column(server_default="1")
     decision: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 

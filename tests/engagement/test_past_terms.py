@@ -23,7 +23,7 @@ async def test_terms_are_known_as_they_were(muster: RunningMuster, org: Organiza
 
     async def in_force(at: datetime) -> dict[str, int]:
         async with muster.muster.database.read(organization) as session:
-            found = await repository.terms_in_force(session, made["id"], at)
+            found = await repository.terms_in_force(session, [made["id"]], at)
         return {term.phrase: term.version for term in found}
 
     assert [await in_force(at) for at in moments] == [

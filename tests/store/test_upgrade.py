@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, MetaData, Table, insert, select
 
 from services.engagement import evaluation, repository
-from services.engagement.decision import last_evaluated
+from services.engagement.decision import evaluation_of
 from services.engagement.grounds import Situation, find_grounds
 from services.engagement.rules import service as rules
 from services.engagement.rules.schemas import NewRule
@@ -105,7 +105,7 @@ async def test_every_row_is_still_there_and_read(upgraded: Database) -> None:
         assert IncidentState.model_validate(incident.state).held == {}
         row = (await session.scalars(select(EvaluationRow))).one()
         assert (row.matched, row.decision) == (1, {})
-        assert [each.phrase for each in await repository.terms_in_force(session, LENA, AT)] == ["Leak"]
+        assert [each.phrase for each in await repository.terms_in_force(session, [LENA], AT)] == ["Leak"]
 
 
 async def test_an_incident_of_that_release_is_evaluated_without_being_told_its_project(upgraded: Database) -> None:
@@ -132,12 +132,11 @@ async def test_an_evaluation_that_kept_no_decision_claims_nothing_of_rules(upgra
         engage = [{"individual": LENA}]
         await rules.create_rule(session, actor, NewRule.model_validate({"name": "High", "when": when, "engage": engage}))
     async with upgraded.read(ORGANIZATION) as session:
-        evaluated = await last_evaluated(session, INCIDENT, datetime.now(UTC))
+        evaluated = await evaluation_of(session, INCIDENT, 1, datetime.now(UTC))
         assert evaluated is not None
-        assert evaluated.decision is None
+        assert evaluated.record is None
         lena = await session.get_one(Individual, LENA)
-        then = Situation(kept.attributes, kept.project, kept.visibility, datetime.now(UTC), evaluated, settled=True)
-        assert then.record is None
+        then = Situation(kept, datetime.now(UTC), evaluated, {})
         grounds, failures = await find_grounds(session, lena, then)
     assert failures == []
     # Judged by the ranks of today: none were kept.

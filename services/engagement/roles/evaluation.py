@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.conditions.naming import target_names
-from services.engagement.decision import Decision, decide
+from services.engagement.decision import DecisionRecord, record_of
 from services.engagement.oncall.provider import OnCallProvider, ProviderFailed
 from services.engagement.roles.schemas import Definition
 from services.engagement.rules.evaluation import facts
@@ -29,7 +29,7 @@ class Chosen(NamedTuple):
 
     roles: Roles
     resolved: Resolved
-    decision: Decision | None
+    record: DecisionRecord | None
 
 
 async def choose_roles(
@@ -52,12 +52,12 @@ async def choose_roles(
     targets = [policy.assignee for policy in held]
     resolved = await resolve(session, targets, now(), providers, patience)
     roles = choose(held, resolved.people, resolved.failed, await target_names(session, targets))
-    return Chosen(roles, resolved, decide(about.ranks, judged, (), resolved))
+    return Chosen(roles, resolved, record_of(about.ranks, judged, (), resolved))
 
 
 async def choose_late(
     session: AsyncSession, incident: str, waiting: Waiting, providers: Mapping[str, OnCallProvider]
-) -> tuple[OnCall, Decision | None]:
+) -> tuple[OnCall, DecisionRecord | None]:
     """Whom the policies choose for the role that waits for an on-call service, by what the incident and the policies are now.
 
     So nobody on call leads on to the next policy, as it would have at the opening. With the record of it, if any was asked.
@@ -67,7 +67,7 @@ async def choose_late(
     """
     row = await session.get_one(Incident, incident)
     state = IncidentState.model_validate(row.state)
-    chosen, resolved, decision = await choose_roles(
+    chosen, resolved, record = await choose_roles(
         session, state.attributes, state.project, state.visibility, providers, role=waiting.role, patience=PATIENCE
     )
     for each in chosen.waiting:
@@ -75,7 +75,7 @@ async def choose_late(
     matches = chosen.others if chosen.commander is None else (chosen.commander,)
     on_call = resolved.people.get(Target(kind=TargetKind.ONCALL, id=waiting.service.id))
     by_it = on_call is not None and {each.individual for each in matches} <= set(on_call)
-    return OnCall(matches=matches, reason=None if by_it else "The role policies choose otherwise by now."), decision
+    return OnCall(matches=matches, reason=None if by_it else "The role policies choose otherwise by now."), record
 
 
 async def _in_force(session: AsyncSession, role: str | None) -> list[RolePolicy]:

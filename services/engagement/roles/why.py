@@ -11,58 +11,39 @@ from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.conditions.naming import names
-from services.engagement.decision import Decision
-from services.engagement.grounds import may_be_on_call, missed
+from services.engagement.decision import DecisionRecord
+from services.engagement.grounds import Hearing, Reach, may_be_on_call, missed
 from services.engagement.roles.schemas import Definition
 from services.engagement.rules.evaluation import facts
-from services.engagement.schemas import AskedView, RuleWhyView
+from services.engagement.schemas import RuleWhyView
 from services.engagement.targets import resolve, via
 from services.store.contacts import Individual
 from services.store.roles import RolePolicyVersion
 from services.store.teams import OnCallService
 from workflows.domain.incident import IncidentState
 from workflows.domain.roles import RolePolicy, policy_sentence
-from workflows.domain.rules import Target, TargetKind, judge, when_in_words
+from workflows.domain.rules import Target, TargetKind
 
 
 async def policies_about(
-    session: AsyncSession, person: Individual, then: IncidentState, at: datetime, record: Decision | None
+    session: AsyncSession, person: Individual, then: IncidentState, at: datetime, record: DecisionRecord | None
 ) -> list[RuleWhyView]:
     """The role policies that may choose a person, by name: those that were asked, or would be at a moment."""
     policies = await _policies(session, _in_force(at) if record is None else _asked(record))
     stood = await _stood(session, person, policies, at, record)
     about = [policy for policy in policies if policy.assignee in stood]
     known = await facts(session, then.attributes, then.project, then.visibility)
-    noted = {}
-    if record is not None:
-        known = known.model_copy(update={"ranks": record.ranks})
-        noted = {(each.rule, each.version): each for each in record.rules}
     called = await names(session, [policy.when for policy in about], {policy.assignee for policy in about})
-    found = []
-    for policy in about:
-        judgement, outcome = judge(policy, known), noted.get((policy.id, policy.version))
-        parts = [part.holds for part in judgement.parts] if outcome is None else outcome.parts
-        found.append(
-            RuleWhyView(
-                id=policy.id,
-                version=policy.version,
-                name=policy.name,
-                sentence=policy_sentence(policy, called),
-                holds=judgement.holds if outcome is None else outcome.holds,
-                via=via(policy.assignee, called),
-                stood_for_them=stood[policy.assignee],
-                missed=missed(person, policy.assignee, called, stood[policy.assignee]),
-                conditions=[
-                    AskedView(asked=when_in_words(part.condition, called), found=list(part.found), holds=holds)
-                    for part, holds in zip(judgement.parts, parts, strict=True)
-                ],
-            )
-        )
-    return found
+    hearing = Hearing(known, record, called)
+    reaches = {
+        each: Reach(via(each, called), stood[each], missed(person, each, called, stood[each]))
+        for each in {policy.assignee for policy in about}
+    }
+    return [hearing.view(policy, policy_sentence(policy, called), reaches[policy.assignee]) for policy in about]
 
 
 async def _stood(
-    session: AsyncSession, person: Individual, policies: Sequence[RolePolicy], at: datetime, record: Decision | None
+    session: AsyncSession, person: Individual, policies: Sequence[RolePolicy], at: datetime, record: DecisionRecord | None
 ) -> dict[Target, bool | None]:
     """Whether each assignee that has to do with the person stood for them; None if it could not be told."""
     assignees = {policy.assignee for policy in policies}
@@ -80,7 +61,7 @@ async def _stood(
     return stood | {each: person.id in people for each, people in resolved.people.items()}
 
 
-def _asked(record: Decision) -> ColumnElement[bool]:
+def _asked(record: DecisionRecord) -> ColumnElement[bool]:
     version = RolePolicyVersion
     return tuple_(version.policy_id, version.version).in_([(each.rule, each.version) for each in record.rules])
 

@@ -4,11 +4,11 @@ What is asked of the database grows with the incident, by its anchors, and with 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Text, cast, false, or_, select
+from sqlalchemy import Text, cast, false, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.rules.schemas import Definition
@@ -77,6 +77,14 @@ async def in_force(session: AsyncSession, at: datetime, about: Iterable[str] | N
     kept = [_Kept(*row) for row in await session.execute(query)]
     found = await asyncio.to_thread(_rules, kept)
     return [rule for rule in found if any(target.id in wanted for target in rule.engage)]
+
+
+async def versions(session: AsyncSession, wanted: Collection[tuple[str, int]]) -> list[Rule]:
+    """These versions of rules, by name, whether they are in force or not."""
+    query = select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.name, cast(RuleVersion.definition, Text))
+    query = query.where(tuple_(RuleVersion.rule_id, RuleVersion.version).in_(wanted))
+    kept = [_Kept(*row) for row in await session.execute(query.order_by(RuleVersion.name, RuleVersion.rule_id))] if wanted else []
+    return _rules(kept)
 
 
 def _rules(kept: Sequence[_Kept]) -> list[Rule]:

@@ -255,6 +255,9 @@ def upgrade() -> None:
         batch_op.create_index('ix_term_matches_incident_id', ['incident_id'], unique=False)
 
     with op.batch_alter_table('evaluations', schema=None) as batch_op:
+        batch_op.drop_constraint('pk_evaluations', type_='primary')
+        batch_op.create_primary_key('pk_evaluations', ['incident_id', 'at'])
+        batch_op.add_column(sa.Column('complete', sa.Boolean(), server_default='1', nullable=False))
         batch_op.add_column(sa.Column('decision', JSON, server_default='{}', nullable=False))
 
     with op.batch_alter_table('incidents', schema=None) as batch_op:
@@ -279,8 +282,8 @@ def upgrade() -> None:
         batch_op.create_unique_constraint(batch_op.f('uq_terms_organization_id_individual_id_normalised'), ['organization_id', 'individual_id', 'normalised'])
         batch_op.create_index('uq_terms_service_id', ['organization_id', 'service_id', 'normalised'], unique=True, sqlite_where=sa.text('service_id IS NOT NULL'), postgresql_where=sa.text('service_id IS NOT NULL'))
         batch_op.create_index('uq_terms_team_id', ['organization_id', 'team_id', 'normalised'], unique=True, sqlite_where=sa.text('team_id IS NOT NULL'), postgresql_where=sa.text('team_id IS NOT NULL'))
-        batch_op.create_foreign_key(batch_op.f('fk_terms_team_id_teams'), 'teams', ['team_id'], ['id'], ondelete='CASCADE')
         batch_op.create_foreign_key(batch_op.f('fk_terms_service_id_oncall_services'), 'oncall_services', ['service_id'], ['id'], ondelete='CASCADE')
+        batch_op.create_foreign_key(batch_op.f('fk_terms_team_id_teams'), 'teams', ['team_id'], ['id'], ondelete='CASCADE')
         batch_op.create_check_constraint(
             op.f('ck_terms_one_owner'),
             "CASE WHEN individual_id IS NULL THEN 0 ELSE 1 END + CASE WHEN team_id IS NULL THEN 0 ELSE 1 END"
