@@ -1,7 +1,6 @@
 """Projects: what a team's incidents have in common, and who belongs to it (O4)."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +16,7 @@ from services.accounts.schemas import (
     ProjectDefaults,
     ProjectView,
 )
-from services.desk.choices import default_of, pick_setting
+from services.desk.choices import SETTINGS, default_of, pick_settings
 from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
@@ -29,9 +28,6 @@ from services.store.incidents import Incident
 from services.store.organizations import Organization, Project, ProjectMember, Setting
 from workflows.domain.attributes import Choice
 from workflows.domain.policy import Action
-
-KINDS: Final = ("type", "severity", "priority")
-"""What a project has defaults of."""
 
 
 async def list_projects(
@@ -111,17 +107,8 @@ async def change_project(
     except IntegrityError as error:
         raise _name_taken() from error
     view = (await _views(session, [row]))[0]
-    old, new = _audited(before), _audited(view)
-    changed = [name for name in old if old[name] != new[name]]
-    audit.record(
-        session,
-        actor.origin,
-        "project.changed",
-        row.id,
-        row.name,
-        before={name: old[name] for name in changed},
-        after={name: new[name] for name in changed},
-    )
+    old, new = audit.difference(_audited(before), _audited(view))
+    audit.record(session, actor.origin, "project.changed", row.id, row.name, before=old, after=new)
     return view
 
 
@@ -224,14 +211,11 @@ async def _replace_default(session: AsyncSession, row: Project) -> None:
 
 
 async def _set_defaults(session: AsyncSession, row: Project, defaults: ProjectDefaults) -> None:
-    chosen: dict[str, str | None] = {}
-    for kind in KINDS:
-        wanted = getattr(defaults, kind)
-        entry = None if wanted is None else await pick_setting(session, kind, wanted)
-        if wanted is not None and entry is None:
-            raise Invalid.of(f"defaults.{kind}", "unknown", f"There is no {kind} “{wanted}” in this organization.")
-        chosen[kind] = None if entry is None else entry.id
-    row.default_type_id, row.default_severity_id, row.default_priority_id = (chosen[kind] for kind in KINDS)
+    picked, faults = await pick_settings(session, defaults.model_dump(include=set(SETTINGS), exclude_none=True), at="defaults")
+    if faults:
+        raise Invalid("Some fields are not valid.", errors=faults)
+    chosen = {kind: entry.id for kind, entry in picked.items()}
+    row.default_type_id, row.default_severity_id, row.default_priority_id = (chosen.get(kind) for kind in SETTINGS)
 
 
 async def _require_free(session: AsyncSession, name: str, other_than: str | None = None) -> None:
@@ -248,7 +232,7 @@ async def _views(session: AsyncSession, rows: Sequence[Project]) -> list[Project
     counting = select(ProjectMember.project_id, func.count()).group_by(ProjectMember.project_id)
     counted = await session.execute(counting.where(ProjectMember.project_id.in_([row.id for row in rows])))
     members = {row[0]: row[1] for row in counted}
-    wanted = {default_of(row, kind) for row in rows for kind in KINDS}
+    wanted = {default_of(row, kind) for row in rows for kind in SETTINGS}
     settings = await session.scalars(select(Setting).where(Setting.id.in_(wanted)))
     known = {row.id: Choice(id=row.id, name=row.name) for row in settings}
     return [
@@ -257,7 +241,7 @@ async def _views(session: AsyncSession, rows: Sequence[Project]) -> list[Project
             name=row.name,
             is_default=row.is_default,
             self_join=row.self_join,
-            defaults=DefaultsView.model_validate({kind: known.get(default_of(row, kind) or "") for kind in KINDS}),
+            defaults=DefaultsView.model_validate({kind: known.get(default_of(row, kind) or "") for kind in SETTINGS}),
             members=members.get(row.id, 0),
             version=row.version,
         )
@@ -266,7 +250,7 @@ async def _views(session: AsyncSession, rows: Sequence[Project]) -> list[Project
 
 
 def _kept(row: Project) -> tuple[object, ...]:
-    return row.name, row.is_default, row.self_join, *(default_of(row, kind) for kind in KINDS)
+    return row.name, row.is_default, row.self_join, *(default_of(row, kind) for kind in SETTINGS)
 
 
 def _audited(view: ProjectView) -> dict[str, object]:

@@ -11,15 +11,20 @@ PHRASES: Final = {
     "account.bound": "proved to be {object} at the organization's provider",
     "account.renamed": "took the name {object}",
     "audit.exported": "exported the audit log",
+    "contact.changed": "changed the contact {object}",
+    "contact.created": "added the contact {object}",
     "incident_role.changed": "changed the role “{object}”",
     "incident_role.created": "made the role “{object}”",
     "invitation.accepted": "accepted the invitation",
     "member.admitted": "became a member by signing in at the organization's provider",
     "member.deactivated": "deactivated {object}",
-    "contact.changed": "changed the address or activity of {object}",
     "member.invited": "invited {object} as {role}",
     "member.reactivated": "reactivated {object}",
     "member.role_changed": "gave {object} the role “{role}”",
+    "oncall_service.changed": "changed the on-call service “{object}”",
+    "oncall_service.created": "made the on-call service “{object}”",
+    "oncall_service.override_added": "added an override to the on-call service “{object}”",
+    "oncall_service.override_removed": "removed an override of the on-call service “{object}”",
     "organization.created": "made the organization {object}",
     "password.changed": "changed the password",
     "password.reset": "set a new password by mail",
@@ -46,6 +51,8 @@ PHRASES: Final = {
     "sign_in_provider.removed": "removed the sign-in provider {object}",
     "sign_in_provider.set": "set the sign-in provider {object}",
     "sign_out": "signed out",
+    "team.changed": "changed the team “{object}”",
+    "team.created": "made the team “{object}”",
     "token.created": "made the API token “{object}”",
     "token.renamed": "gave the API token “{object}” this name",
     "token.revoked": "revoked the API token “{object}”",
@@ -90,6 +97,6 @@ def _said(what: str, value: JsonValue) -> str:
             return json.dumps(value, ensure_ascii=False)
         case str() if what == "role":
             return ROLES.get(value, value)
-        case str() if what.endswith("_at") or what in {"since", "until"}:
+        case str() if what.endswith("_at") or what in {"since", "from", "until"}:
             return f"{datetime.fromisoformat(value).astimezone(UTC):%-d %B %Y, %H:%M} UTC"
     return str(value)

@@ -130,14 +130,17 @@ def on_call(rotation: Rotation, overrides: Iterable[Override], at: datetime) -> 
 
 def shifts(rotation: Rotation, overrides: Iterable[Override], begin: datetime, end: datetime) -> list[Shift]:
     """Who is on call from ``begin`` until ``end``, in order: without gaps, since nobody has shifts as well."""
-    seen = [Shift(begin, end)]
-    for number, layer in enumerate(rotation.layers):
-        seen = _lay(seen, layer_shifts(layer, number, begin, end))
-    for each in overrides:
+    seen: list[Shift] = []
+    for each in reversed(tuple(overrides)):
         first, last = max(each.begin, begin), min(each.end, end)
         if first < last:
-            seen = _lay(seen, [Shift(first, last, each.individual, override=each.id)])
-    return _joined(seen)
+            seen = _lay([Shift(first, last, each.individual, override=each.id)], seen)
+    for number in reversed(range(len(rotation.layers))):
+        if sum((shift.end - shift.begin for shift in seen), timedelta()) == end - begin:
+            # All that is under it is hidden, so it need not be worked out.
+            break
+        seen = _lay(layer_shifts(rotation.layers[number], number, begin, end), seen)
+    return _joined(_lay([Shift(begin, end)], seen))
 
 
 def layer_shifts(layer: Layer, number: int, begin: datetime, end: datetime) -> list[Shift]:
@@ -203,13 +206,14 @@ def _windows(layer: Layer, begin: datetime, end: datetime) -> list[tuple[datetim
 
 
 def _hours(layer: Layer, first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
+    zone = layer.zone
     for day in (first + number * _DAY for number in range((last - first).days + 1)):
         for hours in layer.only:
             if WEEKDAYS[day.weekday()] in hours.weekdays:
                 until = day + _DAY if hours.until <= hours.from_ else day
                 yield (
-                    moment_of(datetime.combine(day, hours.from_), layer.zone),
-                    moment_of(datetime.combine(until, hours.until), layer.zone),
+                    moment_of(datetime.combine(day, hours.from_), zone),
+                    moment_of(datetime.combine(until, hours.until), zone),
                 )
 
 

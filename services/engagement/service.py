@@ -1,5 +1,6 @@
 """Who takes part in an incident, and why (E5, E6)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -14,7 +15,7 @@ from services.kit.auth import Actor
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.errors import Conflict
-from services.kit.paging import Page, cut, decode_after
+from services.kit.paging import Page, Pagination, cut, decode_after
 from services.store.contacts import Individual
 from services.store.incidents import EventRow, Incident, ParticipantRow
 from workflows.domain.commands import Add, Leave
@@ -34,10 +35,11 @@ State = Literal["engaged", "joined", "left", "removed"]
 class Crowd(NamedTuple):
     """Those who are in an incident (``here``: some of them, the commander and the reader first), and those who went.
 
-    ``inside`` is whether the reader is in.
+    ``lists`` is how many of those present are mailing lists, and ``inside`` whether the reader is in.
     """
 
     present: int
+    lists: int
     gone: int
     inside: bool
     here: list[ParticipantView]
@@ -51,15 +53,18 @@ class EngagementService:
         self._database = database
         self._desk = desk
 
-    async def participants(self, session: AsyncSession, actor: Actor, reference: str) -> list[ParticipantView]:
-        """Everyone who is or was in an incident.
+    async def participants(
+        self, session: AsyncSession, actor: Actor, reference: str, after: str | None, page_size: int
+    ) -> Page[ParticipantView]:
+        """A page of everyone who is or was in an incident, by name.
 
         Raises:
             NotFound: no such incident for this actor.
+            BadRequest: ``unknown_after``.
         """
         incident = await find_incident(session, actor, reference)
-        found = await repository.participants(session, incident.id)
-        return [_participant(row, person, incident) for row, person in found]
+        shown, pagination = await _named(session, f"everyone {incident.id}", incident, after, page_size, gone=True)
+        return Page(data=[_participant(row, person, incident) for row, person in shown], pagination=pagination)
 
     async def crowd(self, session: AsyncSession, actor: Actor, reference: str) -> Crowd:
         """How many are and were in an incident, and some of them: it is read in the same time however many they are.
@@ -69,13 +74,14 @@ class EngagementService:
         """
         incident = await find_incident(session, actor, reference)
         first = [each for each in (incident.commander_id, actor.individual) if each is not None]
-        present, gone = await repository.count_participants(session, incident.id)
+        present, lists, gone = await repository.count_participants(session, incident.id)
         here, went = [
             await repository.some_participants(session, incident.id, departed=departed, first=first, limit=SHOWN)
             for departed in (False, True)
         ]
         return Crowd(
             present=present,
+            lists=lists,
             gone=gone,
             inside=any(person.id == actor.individual for _, person in here),
             here=[_participant(row, person, incident) for row, person in here],
@@ -92,13 +98,7 @@ class EngagementService:
             BadRequest: ``unknown_after``.
         """
         incident = await find_incident(session, actor, reference)
-        scope = f"participants {incident.id} {q}"
-        position = None
-        if after is not None:
-            name, individual = decode_after(scope, after, 2)
-            position = (name, individual)
-        rows = await repository.named_participants(session, incident.id, q, position, SHOWN + 1)
-        shown, pagination = cut(rows, SHOWN, scope, lambda row: [row[1].name, row[1].id])
+        shown, pagination = await _named(session, f"participants {incident.id} {q}", incident, after, SHOWN, gone=False, q=q)
         return Page(data=[_participant(row, person, incident) for row, person in shown], pagination=pagination)
 
     async def participant(self, session: AsyncSession, incident: str, individual: str) -> ParticipantView:
@@ -107,18 +107,22 @@ class EngagementService:
         person = await session.get_one(Individual, individual)
         return _participant(row, person, await session.get_one(Incident, incident))
 
-    async def engagements(self, session: AsyncSession, actor: Actor, reference: str) -> list[EngagementView]:
-        """Why each person was engaged, in the order they came.
+    async def engagements(
+        self, session: AsyncSession, actor: Actor, reference: str, after: str | None, page_size: int
+    ) -> Page[EngagementView]:
+        """Why each person was engaged: a page of them, by name.
 
         Raises:
             NotFound: no such incident for this actor.
+            BadRequest: ``unknown_after``.
         """
         incident = await find_incident(session, actor, reference)
-        found = await repository.participants(session, incident.id)
-        return [
+        shown, pagination = await _named(session, f"engagements {incident.id}", incident, after, page_size, gone=True)
+        data = [
             EngagementView(individual=_person(person), state=_state(row), at=row.engaged_at, evidence=_evidence(row))
-            for row, person in found
+            for row, person in shown
         ]
+        return Page(data=data, pagination=pagination)
 
     async def is_late(self, session: AsyncSession, actor: Actor, reference: str) -> bool:
         """Whether the attributes changed a while ago and nobody could look for people since: the page must say so.
@@ -160,7 +164,7 @@ class EngagementService:
     async def leave(
         self, actor: Actor, reference: str, individual: str, how: Departure, command_id: str, reason: str | None = None
     ) -> str:
-        """End a person's participation; the same match will not bring them back (E5). Answers the incident's id.
+        """End a person's participation; no match brings them back (E5). Answers the incident's id.
 
         Raises:
             NotFound, Conflict, Pending, Unavailable: see ``Desk.command``.
@@ -179,6 +183,14 @@ class EngagementService:
             reference,
             lambda _: Add(command_id=command_id, actor=actor.individual, match=person, joined=joined),
         )
+
+
+async def _named(
+    session: AsyncSession, scope: str, incident: Incident, after: str | None, page_size: int, *, gone: bool, q: str = ""
+) -> tuple[Sequence[tuple[ParticipantRow, Individual]], Pagination]:
+    position = None if after is None else decode_after(scope, after, 2)
+    rows = await repository.named_participants(session, incident.id, position, page_size + 1, gone=gone, q=q)
+    return cut(rows, page_size, scope, lambda row: [row[1].name, row[1].id])
 
 
 def _participant(row: ParticipantRow, person: Individual, incident: Incident) -> ParticipantView:

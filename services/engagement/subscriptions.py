@@ -4,13 +4,16 @@ Whoever follows is no participant: the rules and terms that match may still brin
 follow as before.
 """
 
-from sqlalchemy import delete, select
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk import permission
 from services.desk.lookup import Person, by_reference, find_incident
 from services.kit.auth import Actor
 from services.kit.clock import now
+from services.kit.paging import Page, cut, decode_after
 from services.store.accounts import Account
 from services.store.base import insert_if_new
 from services.store.contacts import Individual
@@ -46,23 +49,46 @@ async def unsubscribe(session: AsyncSession, actor: Actor, reference: str) -> No
 
 
 async def subscribers(session: AsyncSession, actor: Actor, reference: str) -> list[Person]:
-    """Who follows an incident and may see it today, in the order they began to.
+    """Everyone who follows an incident and may see it today, by name.
 
     Raises:
         NotFound: no such incident for this actor.
     """
     state = IncidentState.model_validate((await find_incident(session, actor, reference)).state)
+    return await _subscribers(session, state, None)
+
+
+async def page_of_subscribers(
+    session: AsyncSession, actor: Actor, reference: str, after: str | None, page_size: int
+) -> Page[Person]:
+    """A page of them.
+
+    Raises:
+        NotFound: no such incident for this actor.
+        BadRequest: ``unknown_after``.
+    """
+    state = IncidentState.model_validate((await find_incident(session, actor, reference)).state)
+    scope = f"subscribers {state.id}"
+    rows = await _subscribers(session, state, None if after is None else decode_after(scope, after, 2))
+    shown, pagination = cut(rows, page_size, scope, lambda person: [person.name, person.id])
+    return Page(data=list(shown), pagination=pagination)
+
+
+async def _subscribers(session: AsyncSession, state: IncidentState, after: Sequence[str] | None) -> list[Person]:
     query = (
-        select(Individual, Account.role)
+        select(Individual.id, Individual.name, Individual.email, Account.role)
         .join(Subscription, Subscription.individual_id == Individual.id)
         .join(Account, Account.individual_id == Individual.id)
         .where(Subscription.incident_id == state.id, Individual.active, Account.active)
-        .order_by(Subscription.at, Individual.id)
+        .order_by(Individual.name, Individual.id)
     )
+    if after is not None:
+        query = query.where(tuple_(Individual.name, Individual.id) > tuple(after))
     return [
-        Person(id=person.id, name=person.name, email=person.email)
-        for person, role in await session.execute(query)
-        if permission.may_see(state, person.id, Role(role))
+        Person(id=identity, name=name, email=email)
+        for identity, name, email, role in await session.execute(query)
+        # Who may see it is for the policy to say, not for a query.
+        if permission.may_see(state, identity, Role(role))
     ]
 
 

@@ -1,16 +1,16 @@
 """Whom a team, an on-call service or an individual stands for at a moment (E1, E10)."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.engagement.oncall.provider import Duty, OnCallProvider, ProviderFailed
+from services.engagement.oncall.provider import ABSENT, Duty, OnCallProvider, ProviderFailed
 from services.engagement.oncall.rotation import RotationProvider
 from services.engagement.rotation import Override
 from services.store.contacts import Individual
@@ -19,7 +19,7 @@ from workflows.domain.rules import Target, TargetKind
 
 PATIENCE: Final = 10.0
 """Seconds that a provider has to answer when nothing else waits for it."""
-GLANCE: Final = 0.5
+GLANCE: Final = 1.0
 """Seconds that everyone else who matches, or somebody who looks at a page, waits for a provider."""
 _CHUNK: Final = 2_000
 """Individuals looked up by one statement: well under both databases' limit of parameters."""
@@ -27,6 +27,8 @@ PROVIDERS: Final[dict[str, OnCallProvider]] = {"rotation": RotationProvider()}
 """By the names that on-call services have them under."""
 
 _log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 class Resolved(NamedTuple):
@@ -74,7 +76,7 @@ async def duties(session: AsyncSession, services: Sequence[OnCallService], since
     query = select(OverrideRow).where(OverrideRow.service_id.in_(overrides), OverrideRow.until_at > since)
     for row in await session.scalars(query.order_by(OverrideRow.created_at, OverrideRow.id)):
         overrides[row.service_id].append(Override(row.id, row.individual_id, row.from_at, row.until_at))
-    return [Duty(each.id, each.name, each.definition, tuple(overrides[each.id])) for each in services]
+    return [Duty(each.id, each.name, each.provider, each.definition, tuple(overrides[each.id])) for each in services]
 
 
 async def _active(session: AsyncSession, individuals: Iterable[str], kind: str = "person") -> set[str]:
@@ -109,10 +111,12 @@ async def _on_call(
         return {}, {}
     query = select(OnCallService).where(OnCallService.id.in_(services), OnCallService.active)
     rows = (await session.scalars(query.order_by(OnCallService.id))).all()
-    asked = list(zip(rows, await duties(session, rows, at), strict=True))
+    asked = await duties(session, rows, at)
     # Connections are few: none is kept while a provider, which may be away, takes its time.
     await session.commit()
-    answers = await asyncio.gather(*(_ask(providers.get(row.provider), duty, at, patience) for row, duty in asked))
+    answers = await asyncio.gather(
+        *(ask(duty, providers.get(duty.provider, ABSENT).on_call(duty, at), patience) for duty in asked)
+    )
     named = {row: answer for row, answer in zip(rows, answers, strict=True) if not isinstance(answer, ProviderFailed)}
     failed = {row.id: answer.reason for row, answer in zip(rows, answers, strict=True) if isinstance(answer, ProviderFailed)}
     active = await _active(session, {individual for answer in named.values() for individual in answer})
@@ -124,12 +128,11 @@ async def _on_call(
     return found, failed
 
 
-async def _ask(provider: OnCallProvider | None, duty: Duty, at: datetime, patience: float) -> tuple[str, ...] | ProviderFailed:
-    if provider is None:
-        return ProviderFailed(f"Nothing here can tell who is on call for {duty.name}.")
+async def ask(duty: Duty, answering: Awaitable[Answer], patience: float) -> Answer | ProviderFailed:
+    """What the provider of an on-call service answers within ``patience`` (seconds), or why it does not."""
     try:
         async with asyncio.timeout(patience):
-            return await provider.on_call(duty, at)
+            return await answering
     except ProviderFailed as error:
         return error
     except TimeoutError:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.desk.choices import pick_project, pick_setting
+from services.desk.choices import SETTINGS, pick_project, pick_settings, unknown
 from services.desk.lookup import Person, find_incident, people, resolve_person
 from services.desk.views import IncidentView, Viewer, awaited, held, roles
 from services.intake import repository
@@ -77,15 +77,9 @@ class IntakeService:
         faults: list[FieldError] = []
         project = await pick_project(session, body.project)
         if project is None:
-            faults.append(_unknown("project", body.project))
-        picked: dict[str, Choice] = {}
-        for kind in ("type", "severity", "priority"):
-            wanted = getattr(body, kind)
-            entry = await pick_setting(session, kind, wanted, project)
-            if entry is None:
-                faults.append(_unknown(kind, wanted))
-            else:
-                picked[kind] = entry
+            faults.append(unknown("project", body.project))
+        picked, missing = await pick_settings(session, {kind: getattr(body, kind) for kind in SETTINGS}, project)
+        faults += missing
         try:
             commander = None if body.commander is None else await _active_person(session, "commander", body.commander)
         except Invalid as error:
@@ -122,10 +116,6 @@ async def _active_person(session: AsyncSession, field: str, text: str) -> Indivi
     if not person.active:
         raise Invalid.of(field, "inactive", f"{person.name} is no longer active. Make the contact active again first.")
     return person
-
-
-def _unknown(field: str, wanted: str | None) -> FieldError:
-    return FieldError(field=field, code="unknown", message=f"There is no {field} “{wanted}” in this organization.")
 
 
 def _engaged(row: ParticipantRow, person: Individual, incident: Incident) -> ReceiptParticipant:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from services.kit.errors import Forbidden, NotFound
+from services.kit.forms import read_form
 from services.kit.preferences import Preferences
 from workflows.domain.policy import Action, Decision, Object, OrganizationObject, Role, Scope, Subject, decide
 
@@ -135,7 +136,7 @@ async def check_csrf(request: Request, actor: Actor) -> None:
         return
     given = request.headers.get(CSRF_HEADER)
     if given is None and request.headers.get("content-type", "").startswith(("application/x-www-form", "multipart/form")):
-        field = (await request.form()).get(CSRF_FIELD)
+        field = (await read_form(request)).get(CSRF_FIELD)
         given = field if isinstance(field, str) else None
     if given is None or not hmac.compare_digest(given.encode(), actor.csrf_token.encode()):
         raise Forbidden("This page was open for too long. Load it again, then repeat what you did.", "csrf")

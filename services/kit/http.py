@@ -102,7 +102,8 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Req
         return JSONResponse(problem.model_dump(), problem.status, headers=headers, media_type=PROBLEM_TYPE)
 
     def known(request: Request, error: MusterError) -> Response:
-        response = answer(request, _problem(request, error.status, error.title, error.detail, error.code, error.errors))
+        detail, fields = _listed(error.detail, error.errors), error.errors[:MAX_ERRORS]
+        response = answer(request, _problem(request, error.status, error.title, detail, error.code, fields))
         if isinstance(error, TooMany):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
@@ -117,8 +118,8 @@ def _add_errors(app: FastAPI, render_error: RenderError | None) -> Callable[[Req
         fields = [_field_error(entry) for entry in found[:MAX_ERRORS]]
         if any(entry["type"] == "json_invalid" for entry in found):
             return answer(request, _problem(request, 400, "Bad request", "The body is not JSON.", "malformed", fields))
-        more = f" {len(found) - MAX_ERRORS} more are not listed." if len(found) > MAX_ERRORS else ""
-        return answer(request, _problem(request, 422, "Not valid", f"Some fields are not valid.{more}", "invalid", fields))
+        detail = _listed("Some fields are not valid.", found)
+        return answer(request, _problem(request, 422, "Not valid", detail, "invalid", fields))
 
     @app.exception_handler(PoolTimeout)
     @app.exception_handler(OperationalError)
@@ -161,6 +162,12 @@ def _problem(
         request_id=request.scope.get("request_id", ""),
         errors=errors or [],
     )
+
+
+def _listed(detail: str, found: Sequence[object]) -> str:
+    """What a problem says, and how many of the wrong fields it does not list."""
+    left = len(found) - MAX_ERRORS
+    return f"{detail} {left} more are not listed." if left > 0 else detail
 
 
 def _field_error(entry: dict[str, object]) -> FieldError:

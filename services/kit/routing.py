@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.auth import Actor, Authenticate, check_csrf, enforce
 from services.kit.database import Database
 from services.kit.errors import Invalid, MusterError
+from services.kit.forms import read_form
 from services.kit.ids import command_id, new_id
 from workflows.domain.policy import Scope, grants
 
@@ -214,7 +215,7 @@ async def _prepare(request: Request, needed: Scope) -> tuple[Actor, str | None, 
 async def _key(request: Request) -> str | None:
     key = request.headers.get(KEY_HEADER)
     if key is None and request.headers.get("content-type", "").startswith("application/x-www-form"):
-        form = await request.form()
+        form = await read_form(request)
         key = next((field for name in KEY_FIELDS if isinstance(field := form.get(name), str)), None)
     if key is None:
         return None

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.desk.lookup import find_incident
+from services.desk.schemas import IncidentEdit
 from services.desk.views import IncidentView
 from services.kit.auth import Actor, CurrentActor
 from services.kit.clock import Moment
@@ -17,12 +18,11 @@ from services.kit.routing import CommandId, CommandRoute, CurrentSession, Export
 from services.lifecycle.schemas import (
     CommanderBody,
     EngagementAnswerBody,
-    IncidentEdit,
     ListQuery,
     MessageBody,
     MessageView,
     NoteBody,
-    QuestionView,
+    QuestionPage,
     Transition,
 )
 from services.lifecycle.service import LifecycleService
@@ -87,9 +87,16 @@ async def get_timeline(
 
 
 @router.get("/incidents/{incident}/engagement-question")
-async def get_question(session: CurrentSession, actor: CurrentActor, lifecycle: Lifecycle, incident: str) -> QuestionView:
-    """Everyone who is held back until the commander answers, and why each matches; 404 when nobody is."""
-    return await lifecycle.question(session, actor, incident)
+async def get_question(
+    session: CurrentSession,
+    actor: CurrentActor,
+    lifecycle: Lifecycle,
+    incident: str,
+    after: After = None,
+    page_size: PageSize = 25,
+) -> QuestionPage:
+    """Who is held back until the commander answers, by name, and why each matches; 404 when nobody is."""
+    return await lifecycle.question_page(session, actor, incident, after, page_size)
 
 
 @router.get("/incidents/{incident}/messages")
@@ -187,7 +194,10 @@ async def assign_commander(
     command_id: CommandId,
     response: Response,
 ) -> IncidentView:
-    """Make a participant the commander; the same person again changes nothing."""
+    """Make a participant the commander; the same person again changes nothing.
+
+    They are told by email and chat, with the note, unless they did it themselves.
+    """
     changed = await lifecycle.assign_commander(actor, incident, body.individual, command_id, body.note)
     return await _answer(request, actor, changed, response)
 

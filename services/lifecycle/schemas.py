@@ -7,28 +7,16 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, Valid
 
 from services.desk.lookup import Person
 from services.desk.views import Held
-from services.kit.paging import Filter
+from services.kit.paging import Filter, Pagination
 from services.kit.schemas import Body, Named
-from workflows.domain.attributes import Description, Tags, Text, Title, Trimmed
+from workflows.domain.attributes import Text, Trimmed
 from workflows.domain.engagement import Evidence
-from workflows.domain.events import Mode, Visibility
+from workflows.domain.events import Mode
 
 Reason = Annotated[Text, StringConstraints(max_length=2000)]
 Note = Annotated[Reason, StringConstraints(strip_whitespace=True)] | None
 MAX_CHOSEN: Final = 20_000
 LongText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)]
-
-
-class IncidentEdit(Body):
-    """What is to change. Type, severity and priority by id or name."""
-
-    title: Title | None = None
-    description: Description | None = None
-    type: Named | None = None
-    severity: Named | None = None
-    priority: Named | None = None
-    tags: Tags | None = None
-    visibility: Visibility | None = None
 
 
 class Transition(Body):
@@ -41,7 +29,7 @@ class Transition(Body):
 
 
 class CommanderBody(Body):
-    """Who is to be commander: an individual's id. ``note`` is what they should know."""
+    """Who is to be commander: an individual's id. ``note`` is what they should know: they are told, and it is in the timeline."""
 
     individual: Named
     note: Note = None
@@ -77,9 +65,15 @@ class HeldPerson(BaseModel):
 
 
 class QuestionView(Held):
-    """Everyone who is held back, by name."""
+    """Who is held back, by name."""
 
     people: list[HeldPerson]
+
+
+class QuestionPage(QuestionView):
+    """The same, a page of them."""
+
+    pagination: Pagination
 
 
 class NoteBody(Body):

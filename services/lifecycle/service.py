@@ -7,27 +7,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chat.platform import ChannelNotReady, ChatPlatform
 from services.desk import permission
-from services.desk.choices import pick_setting
+from services.desk.choices import SETTINGS, pick_settings
 from services.desk.commands import Desk
 from services.desk.lookup import find_incident, people
+from services.desk.schemas import IncidentEdit
 from services.desk.views import IncidentView, Viewer
 from services.kit.auth import Actor
 from services.kit.clock import MOMENT, rfc3339
 from services.kit.conditions import number
 from services.kit.database import Database
-from services.kit.errors import Conflict, FieldError, Invalid, NotFound
+from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.paging import Page, cut, decode_after, unknown_after
 from services.lifecycle import repository, timeline
 from services.lifecycle.schemas import (
     EngagementAnswerBody,
     HeldPerson,
-    IncidentEdit,
     ListQuery,
     MessageView,
+    QuestionPage,
     QuestionView,
     Transition,
 )
 from services.store import audit, event_log
+from services.store.incidents import Incident
 from workflows.domain.attributes import AttributeChanges
 from workflows.domain.commands import Absorb, AddNote, AnswerEngagement, AssignCommander, ChangeStatus, Edit, RetryResource
 from workflows.domain.events import ResourceKind
@@ -245,7 +247,11 @@ class LifecycleService:
             # The source itself refuses, or does not merge at all.
             return
         announcement = Absorb(
-            command_id=f"announce:{source.id}:{source.seq}", incident=source.id, reference=source.reference, matches=()
+            command_id=f"announce:{source.id}:{source.seq}",
+            incident=source.id,
+            reference=source.reference,
+            matches=(),
+            unanswered=len(source.asked()),
         )
         await self._desk.command(actor, into, lambda _: announcement)
 
@@ -272,7 +278,24 @@ class LifecycleService:
         Raises:
             NotFound: no such incident for this actor, or nobody is held back.
         """
+        return await self._question(session, actor, await find_incident(session, actor, reference))
+
+    async def question_page(
+        self, session: AsyncSession, actor: Actor, reference: str, after: str | None, page_size: int
+    ) -> QuestionPage:
+        """The same, with a page of them.
+
+        Raises:
+            NotFound: as for ``question``. BadRequest: ``unknown_after``.
+        """
         row = await find_incident(session, actor, reference)
+        asked = await self._question(session, actor, row)
+        scope = f"question {row.id}"
+        position = [] if after is None else decode_after(scope, after, 2)
+        shown, pagination = cut([held for held in asked.people if _by_name(held) > position], page_size, scope, _by_name)
+        return QuestionPage.model_validate(dict(asked) | {"people": shown, "pagination": pagination})
+
+    async def _question(self, session: AsyncSession, actor: Actor, row: Incident) -> QuestionView:
         state = IncidentState.model_validate(row.state)
         view = (await self._viewer.show(session, actor, [state]))[0]
         if view.held is None:
@@ -285,7 +308,7 @@ class LifecycleService:
             for person in matches
             if person.individual in asked
         ]
-        return QuestionView(**dict(view.held), people=sorted(found, key=lambda held: held.individual.name.casefold()))
+        return QuestionView(**dict(view.held), people=sorted(found, key=_by_name))
 
     async def answer_engagement(self, actor: Actor, reference: str, answer: EngagementAnswerBody, command_id: str) -> str:
         """Say who comes in of those who are held back (E7); answers the incident's id.
@@ -323,20 +346,15 @@ class LifecycleService:
 
     async def _changes(self, actor: Actor, edit: IncidentEdit) -> AttributeChanges:
         given: dict[str, object] = edit.model_dump(include={"title", "description", "tags"}, exclude_none=True)
-        faults: list[FieldError] = []
         async with self._database.read(actor.organization) as session:
-            for kind in ("type", "severity", "priority"):
-                wanted = getattr(edit, kind)
-                if wanted is None:
-                    continue
-                found = await pick_setting(session, kind, wanted)
-                if found is None:
-                    message = f"There is no {kind} “{wanted}” in this organization."
-                    faults.append(FieldError(field=kind, code="unknown", message=message))
-                given[kind] = found
+            picked, faults = await pick_settings(session, edit.model_dump(include=set(SETTINGS), exclude_none=True))
         if faults:
             raise Invalid("Some fields are not valid.", errors=faults)
-        return AttributeChanges.model_validate(given)
+        return AttributeChanges.model_validate(given | picked)
+
+
+def _by_name(held: HeldPerson) -> list[str]:
+    return [held.individual.name.casefold(), held.individual.id]
 
 
 def _moment(text: str) -> datetime:

@@ -9,6 +9,8 @@ from services.desk.lookup import Person
 from workflows.domain.attributes import Choice
 from workflows.domain.engagement import Evidence, Match, taken_on
 from workflows.domain.events import (
+    Absorbed,
+    Body,
     CommanderChanged,
     Departure,
     Edited,
@@ -17,6 +19,7 @@ from workflows.domain.events import (
     Event,
     HeldAnswer,
     Involvement,
+    NoRoom,
     OnCallResolved,
     ParticipantLeft,
     ParticipantsEngaged,
@@ -25,6 +28,7 @@ from workflows.domain.events import (
     RolesAssigned,
 )
 from workflows.domain.lifecycle import LifecycleSettings
+from workflows.domain.room import MAX_PEOPLE, MAX_ROLES, MAX_SERVICES
 
 
 class TimelinePerson(BaseModel):
@@ -37,7 +41,7 @@ class TimelinePerson(BaseModel):
 class TimelineEntry(BaseModel):
     """One entry. ``text`` follows the actor's name; without an actor Muster did it. ``seq`` is its place in the record.
 
-    ``left_out`` are those whom an answer did not bring in, by name.
+    ``until`` is by when an answer is waited for; ``left_out`` are those whom an answer did not bring in, by name.
     """
 
     seq: int
@@ -47,6 +51,7 @@ class TimelineEntry(BaseModel):
     text: str
     note: str | None = None
     detail: str | None = None
+    until: datetime | None = None
     people: list[TimelinePerson] = []
     left_out: list[Person] = []
 
@@ -75,8 +80,15 @@ def people_in(events: Iterable[Event]) -> set[str]:
 
 def entries(events: Sequence[Event], names: dict[str, Person], lifecycle: LifecycleSettings) -> list[TimelineEntry]:
     """The events as entries, in the order given; what nobody needs to read is left out."""
-    made = (_entry(event, names, lifecycle) for event in events)
+    made = (_entry(event, names, lifecycle) for event in events if not _goes_without_saying(event.body))
     return [entry for entry in made if entry is not None]
+
+
+def _goes_without_saying(body: Body) -> bool:
+    """A resource that was not set up; or why a policy chose as commander who was in already: another entry says that they are."""
+    if isinstance(body, RolesAssigned):
+        return not any(taken_on(person.roles) for person in body.people)
+    return isinstance(body, ResourceChanged) and body.resource.state is ResourceState.NOT_CONFIGURED
 
 
 def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings) -> TimelineEntry | None:
@@ -101,13 +113,11 @@ def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings)
             entry.text, entry.detail = _commander(body, names, automatic=event.actor is None)
             entry.note = body.note if event.actor is not None else None
         case "resource_changed":
-            if body.resource.state is ResourceState.NOT_CONFIGURED:
-                return None
             entry.text, entry.detail = _resource(body), body.resource.reason
         case "note_added":
             entry.text, entry.note = "wrote", body.text
         case "absorbed":
-            entry.text = f"merged INC-{body.reference} into this incident"
+            entry.text, entry.detail = f"merged INC-{body.reference} into this incident", _unanswered(body)
         case "opened":
             return None
         case _:
@@ -116,15 +126,23 @@ def _entry(event: Event, names: dict[str, Person], lifecycle: LifecycleSettings)
             elif isinstance(body, EngagementAnswered):
                 left_out = (names[each] for each in body.left_out if each in names)
                 entry.left_out = sorted(left_out, key=lambda person: person.name.casefold())
+            elif isinstance(body, EngagementHeld):
+                entry.until = body.until
             entry.text, entry.detail = _involved(body, event.actor, names)
     return entry
 
 
+def _unanswered(body: Absorbed) -> str | None:
+    left_out = f"{_count(body.unanswered)} did not come along: it had not been answered yet whether they come in."
+    return left_out if body.unanswered else None
+
+
 def _commander(body: CommanderChanged, names: dict[str, Person], *, automatic: bool) -> tuple[str, str | None]:
-    details = [f"before: {_name(names, body.before)}"] if body.before else []
+    stays = body.before == body.after
+    details = [f"{_name(names, body.before)} was the commander before"] if body.before and not stays else []
     if automatic and body.note:
         details.append(body.note)
-    text = f"made {_name(names, body.after)} commander"
+    text = f"{_name(names, body.after)} stays commander" if stays else f"made {_name(names, body.after)} commander"
     if body.stand_in:
         text += ", until it is known whom the role policies choose"
     return text, "; ".join(details) or None
@@ -132,8 +150,7 @@ def _commander(body: CommanderChanged, names: dict[str, Person], *, automatic: b
 
 def _edited(body: Edited) -> tuple[str, str | None]:
     before, given = body.before.given(), body.changes.given()
-    long = [name for name in given if name in {"description", "tags"}]
-    short = [f"{name}: “{_word(before.get(name))}” → “{_word(new)}”" for name, new in given.items() if name not in long]
+    short = [f"{name}: {_word(before.get(name))} → {_word(new)}" for name, new in given.items() if name != "description"]
     if body.visibility is not None:
         short.append(f"visibility: {body.visibility_before} → {body.visibility}")
     changed = [*given, *(["visibility"] if body.visibility is not None else [])]
@@ -141,7 +158,9 @@ def _edited(body: Edited) -> tuple[str, str | None]:
 
 
 def _word(value: object) -> str:
-    return value.name if isinstance(value, Choice) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(f"“{each}”" for each in value) or "none"
+    return f"“{value.name if isinstance(value, Choice) else value}”"
 
 
 def _listed(names: list[str]) -> str:
@@ -156,7 +175,7 @@ def _people(people: Iterable[Match], names: dict[str, Person]) -> list[TimelineP
     ]
 
 
-def _involved(body: Involvement, actor: str | None, names: dict[str, Person]) -> tuple[str, str | None]:
+def _involved(body: Involvement | NoRoom, actor: str | None, names: dict[str, Person]) -> tuple[str, str | None]:
     """The words, and the detail, of who came, went, took on a role or may yet come in."""
     detail = None
     match body.kind:
@@ -165,7 +184,7 @@ def _involved(body: Involvement, actor: str | None, names: dict[str, Person]) ->
         case "participant_left":
             text, detail = _left(body, actor, names), body.reason
         case "roles_assigned":
-            text = "; ".join(_role(each, names) for each in body.people)
+            text = "; ".join(_role(each, names) for each in body.people if taken_on(each.roles))
         case "roles_awaited":
             text = "the role policies do not answer; Muster keeps asking"
         case "roles_chosen":
@@ -177,9 +196,11 @@ def _involved(body: Involvement, actor: str | None, names: dict[str, Person]) ->
         case "on_call_resolved":
             text, detail = _on_call(body, names), body.reason
         case "engagement_held":
-            text, detail = _held(body), f"Without an answer by {body.until:%H:%M} UTC everyone comes in."
+            text = _held(body)
         case "engagement_answered":
             text = _answered(body)
+        case "no_room":
+            text, detail = _no_room(body)
     return text, detail
 
 
@@ -217,6 +238,16 @@ def _answered(body: EngagementAnswered) -> str:
         HeldAnswer.NONE: "brought in nobody of those who were held back",
         HeldAnswer.NO_ANSWER: f"nobody answered in time: all who were held back come in, {_count(len(body.people))}",
     }[body.how]
+
+
+_PLURAL = {"person": "people", "role": "roles", "on-call service": "on-call services"}
+
+
+def _no_room(body: NoRoom) -> tuple[str, str]:
+    number = {"person": body.people, "role": body.roles, "on-call service": body.services}
+    lacking = [f"{count} more {what if count == 1 else _PLURAL[what]}" for what, count in number.items() if count]
+    most = f"{MAX_PEOPLE:,} people, {MAX_ROLES:,} roles of theirs, and {MAX_SERVICES} on-call services to wait for"
+    return f"there was no room for {_listed(lacking)}", f"An incident has room for {most}."
 
 
 def _engaged(count: int, joined: bool, automatic: bool) -> str:

@@ -9,19 +9,19 @@ from typing import Any, Final
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, inspect, select
 
 from services.kit.clock import now
 from services.kit.ids import new_id
-from services.kit.settings import Settings
 from services.kit.temporal_server import EmbeddedTemporal
 from services.lifecycle.stream import TICK
 from services.store.contacts import Individual, TermRow
 from services.store.deliveries import Delivery
-from tests.conftest import new_database, new_namespace
-from tests.lifecycle.crowds import held
+from services.store.incidents import Incident
+from tests.conftest import new_muster
+from tests.lifecycle.crowds import crowd, held
 from tests.support.ports import free_port
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from tests.web.browser import HTML
 from workflows.definitions.notification import WINDOW
 
@@ -81,16 +81,12 @@ async def muster(
     temporal: EmbeddedTemporal, mails: Mails, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningMuster]:
     """A Muster that sends mail. On SQLite, where writers take turns."""
-    folder = tmp_path_factory.mktemp("muster")
-    database = await new_database("sqlite", folder, request)
-    target = await new_namespace(temporal)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MUSTER_SMTP_HOST", "127.0.0.1")
         environment.setenv("MUSTER_SMTP_PORT", str(mails.port))
         environment.setenv("MUSTER_SMTP_SECURITY", "none")
-        async with running_muster(database, target, Settings(data_dir=folder)) as running:
+        async with new_muster("sqlite", temporal, tmp_path_factory, request) as running:
             yield running
-    await database.close()
 
 
 async def gather_crowd(muster: RunningMuster, organization: str) -> None:
@@ -169,6 +165,36 @@ def counted(muster: RunningMuster) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+@contextmanager
+def whole_states() -> Iterator[list[str]]:
+    """The incidents whose whole state is read, each time it is: everyone who is in them is in it."""
+    read: list[str] = []
+
+    def note(incident: Incident, _: Any) -> None:
+        if "state" not in inspect(incident).unloaded:
+            read.append(incident.id)
+
+    event.listen(Incident, "load", note)
+    try:
+        yield read
+    finally:
+        event.remove(Incident, "load", note)
+
+
+@pytest.mark.feature("E4", "N6")
+async def test_to_welcome_one_of_a_crowd_the_others_are_not_read(muster: RunningMuster, org: Organization) -> None:
+    organization = (await org.get("/me"))["organization"]["id"]
+    people = len(await crowd(muster, org)) + 1
+    incident = await held(org)
+    everybody = Counter({("email", "sent"): people, ("chat", "sent"): people})
+    with whole_states() as read:
+        await org.post(f"/incidents/{incident['id']}/engagement-answer", {"bring_in": "all"})
+        async with asyncio.timeout(PATIENCE):
+            while await ledger(muster, organization, incident["id"]) != everybody:
+                await asyncio.sleep(0.1)
+    assert 0 < len(read) < people / 2, "for the answer and its few events, not for each message"
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.feature("E4", "E5", "E7", "N6")
 async def test_a_thousand_people_are_welcomed_once_each_while_pages_go_on(
@@ -206,7 +232,7 @@ async def test_a_thousand_people_are_welcomed_once_each_while_pages_go_on(
     again = {address for number in range(CROWD) if mails.to[address := f"p{number}@x.example"] != 1}
     assert again <= await in_doubt(muster, organization, incident["id"]), "one mail each, unless the ledger says so"
     assert 1 < mails.most <= WINDOW
-    people = (await org.get(f"{path}/participants"))["data"]
+    people = await org.every(f"{path}/participants")
     assert len({each["individual"]["id"] for each in people}) == len(people) == CROWD + 1
     # A page that nobody could look at while it all happened would not have been looked at often.
     assert watcher.statuses == {200}

@@ -1,7 +1,7 @@
 """On-call services: their rotation, their overrides, and whoever they stand for (E10)."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,12 +10,14 @@ from sqlalchemy.pool import QueuePool
 
 from services.engagement import targets
 from services.engagement.oncall.provider import Duty, OnCallProvider, ProviderFailed
+from services.engagement.rotation import MAX_HOURS, MAX_LAYERS, WEEKDAYS
 from services.engagement.targets import PROVIDERS, Resolved
 from services.kit.clock import now
 from services.kit.ids import new_id
 from services.store.teams import OnCallService
 from tests.accounts.members import member
 from tests.kit.problems import fields, problem
+from tests.support.providers import Momentary
 from tests.support.running import Organization, RunningMuster
 from workflows.domain.rules import Target, TargetKind
 
@@ -203,7 +205,7 @@ async def test_members_of_the_organization_see_but_do_not_change(muster: Running
         problem(await mia.api.post("/oncall-services", json={"name": "x"}), 403, "contacts_not_yours")
 
 
-class Told:
+class Told(Momentary):
     """A provider that does as it is told."""
 
     def __init__(self, answer: tuple[str, ...] | Exception | float) -> None:
@@ -251,14 +253,50 @@ async def test_a_provider_that_fails_or_is_slow_holds_up_only_itself(
     assert found.failed[ids["down"]] == "Pagers are down."
     assert "is no longer active" in found.failed[ids["stale"]]
     assert all(reason.endswith(".") for reason in found.failed.values())
-    # Whatever provides one, it is listed and shown.
-    assert len((await org.get("/oncall-services"))["data"]) == len(ids)
+
+
+async def test_a_provider_is_asked_for_what_is_shown_as_well(
+    muster: RunningMuster, org: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await org.individual("Ana")
+    monkeypatch.setitem(PROVIDERS, "good", Told((ana["id"],)))
+    monkeypatch.setitem(PROVIDERS, "down", Told(ProviderFailed("Pagers are down.")))
+    organization = (await org.get("/me"))["organization"]["id"]
+    ids = {name: new_id() for name in ("good", "down")}
+    async with muster.muster.database.write(organization) as session:
+        session.add_all(
+            OnCallService(id=id_, organization_id=organization, name=name, provider=name, definition={}, created_at=now())
+            for name, id_ in ids.items()
+        )
+    listed = {each["name"]: each for each in (await org.get("/oncall-services"))["data"]}
+    assert (listed["good"]["on_call"]["name"], listed["good"]["unanswered"]) == ("Ana", None)
+    assert (listed["down"]["on_call"], listed["down"]["unanswered"]) == (None, "Pagers are down.")
+    assert (await org.get(f"/oncall-services/{ids['good']}/on-call"))["individual"]["name"] == "Ana"
+    for what in ("on-call", "shifts"):
+        refused = problem(await org.api.get(f"/oncall-services/{ids['down']}/{what}"), 503, "on_call_unknown")
+        assert refused["detail"] == "Pagers are down."
+
+
+async def test_others_go_on_while_a_rotation_is_worked_out() -> None:
+    hours = [{"weekdays": WEEKDAYS, "from": time(hour), "until": time(hour, 30)} for hour in range(MAX_HOURS)]
+    layers = [layer(new_id(), time_zone="Europe/Berlin", only=hours)] * MAX_LAYERS
+    duty = Duty("x", "Ledger", "rotation", {"layers": layers}, ())
+    provider = PROVIDERS["rotation"]
+    for asked in (provider.on_call(duty, now()), provider.shifts(duty, now(), now() + timedelta(days=14))):
+        working = asyncio.ensure_future(asked)
+        others = 0
+        while not working.done():
+            await asyncio.sleep(0)
+            others += 1
+        # One turn is what it takes to begin.
+        assert others > 2
+        assert working.result() is not None
 
 
 async def test_a_provider_that_is_slow_keeps_no_connection_from_others(muster: RunningMuster, org: Organization) -> None:
     at_once, asked, answer = 8, asyncio.Semaphore(0), asyncio.Event()
 
-    class Waited:
+    class Waited(Momentary):
         async def on_call(self, duty: Duty, at: datetime) -> tuple[str, ...]:
             asked.release()
             await answer.wait()

@@ -52,7 +52,8 @@ async def test_pages_are_bounded_and_noted_with_the_last(
 
     async def noted() -> list[int]:
         async with database.read(organization) as session:
-            return list(await session.scalars(select(EvaluationRow.matched).where(EvaluationRow.attributes_seq == 99)))
+            query = select(EvaluationRow.matched).where(EvaluationRow.attributes_seq == 99, EvaluationRow.complete)
+            return list(await session.scalars(query))
 
     found = [await activities.evaluate(request)]
     while (after := found[-1].after) is not None:

@@ -115,19 +115,20 @@ async def test_incidents_are_counted_by_week_as_far_back_as_one_asks(muster: Run
 
 
 async def test_a_rule_is_tried_with_what_each_condition_found(org: Organization) -> None:
-    await write(org, "Both", severity="Critical", tags=["pay ments"])
+    await write(org, "Both", severity="Critical", tags=["Pay-Ments", "eu"])
     await write(org, "Mild", severity="Low", tags=["pay ments"])
     await write(org, "Severe", severity="High")
     found = await preview(org, rule={"when": {"all": [SEVERE, TAGGED]}})
     assert titles(found) == ["Both"]
     assert found["incidents"][0]["conditions"] == [
-        {"asked": "severity is at least High", "found": ["Critical"], "holds": True},
-        {"asked": "any tag is pay ments", "found": ["pay ments"], "holds": True},
+        {"asked": "severity is at least High", "found": ["Critical"], "matched": ["Critical"], "holds": True},
+        {"asked": "any tag is pay ments", "found": ["Pay-Ments", "eu"], "matched": ["Pay-Ments"], "holds": True},
     ]
     rule = {"when": {"any": [SEVERE, TAGGED]}, "name": "X", "engage": [{"individual": "Olive Owner"}]}
     either = await preview(org, rule=rule, days=7)
     assert titles(either) == ["Severe", "Mild", "Both"]
     assert [part["holds"] for part in either["incidents"][0]["conditions"]] == [True, False]
+    assert [part["matched"] for part in either["incidents"][0]["conditions"]] == [["High"], []]
 
 
 async def test_what_is_wrong_is_told_where_it_is(org: Organization) -> None:
@@ -227,6 +228,19 @@ async def test_it_is_told_whom_a_report_would_bring_in(org: Organization) -> Non
     assert [each["id"] for each in found["unanswered"]] in ([], [service["id"]])
     assert (await preview(org))["people"] == []
     assert (await org.get("/incidents"))["data"] == []
+
+
+async def test_it_is_told_whom_the_policies_would_choose(org: Organization) -> None:
+    ana, ben = await org.individual("Ana", "disk"), await org.individual("Ben")
+    await org.post("/incident-roles", {"name": "Scribe"})
+    when = {"all": [SEVERE]}
+    for role, who in (("Commander", ana), ("Scribe", ben)):
+        body = {"name": role, "role": role, "when": when, "assignee": {"individual": who["id"]}}
+        await org.post("/role-policies", body)
+    found = await preview(org, title="A disk", severity="High")
+    assert {each["individual"]["name"]: each["roles"] for each in found["people"]} == {"Ana": ["commander"], "Ben": ["Scribe"]}
+    assert [piece["kind"] for piece in found["people"][0]["evidence"]] == ["role", "term"]
+    assert (found["count"], added(await preview(org, title="A disk", severity="Low"))) == (2, ["Ana"])
 
 
 async def test_nobody_who_writes_is_waited_for(muster: RunningMuster, org: Organization) -> None:

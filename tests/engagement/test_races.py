@@ -13,18 +13,17 @@ import pytest
 from sqlalchemy import func, select
 
 from services.engagement.oncall.provider import Duty
-from services.engagement.targets import PROVIDERS
-from services.kit.settings import Settings
 from services.kit.temporal_server import EmbeddedTemporal
 from services.store.incidents import EvaluationRow
 from services.store.teams import OnCallService
 from tests.accounts.members import member
-from tests.conftest import new_database, new_namespace
-from tests.support.running import PATIENCE, Organization, RunningMuster, running_muster
+from tests.conftest import new_muster
+from tests.support.providers import Momentary
+from tests.support.running import PATIENCE, Organization, RunningMuster
 from workflows.domain.policy import Role
 
 
-class Gate:
+class Gate(Momentary):
     """A provider of on-call services that stops the evaluation, when it is shut: terms and rules have been looked at by then."""
 
     def __init__(self) -> None:
@@ -57,12 +56,8 @@ async def muster(
     request: pytest.FixtureRequest,
     gate: Gate,
 ) -> AsyncIterator[RunningMuster]:
-    folder = tmp_path_factory.mktemp("muster")
-    database = await new_database(database_kind, folder, request)
-    target = await new_namespace(temporal)
-    async with running_muster(database, target, Settings(data_dir=folder), providers=PROVIDERS | {"gate": gate}) as running:
+    async with new_muster(database_kind, temporal, tmp_path_factory, request, gate=gate) as running:
         yield running
-    await database.close()
 
 
 async def gated(muster: RunningMuster, org: Organization) -> None:

@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.engagement.targets import PROVIDERS
-from services.kit.database import Database
-from services.kit.settings import Settings
 from services.kit.temporal_server import EmbeddedTemporal
 from services.store.organizations import Setting
 from tests.accounts.members import member
-from tests.conftest import new_database, new_namespace
+from tests.conftest import new_muster
 from tests.engagement.test_rules_engage import Told, on_duty, service, trouble
 from tests.kit.problems import fields, problem
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.running import Organization, RunningMuster
 
 pytestmark = pytest.mark.feature("E9")
 
@@ -36,13 +33,8 @@ async def muster(
     request: pytest.FixtureRequest,
     told: Told,
 ) -> AsyncIterator[RunningMuster]:
-    folder = tmp_path_factory.mktemp("muster")
-    database: Database = await new_database(database_kind, folder, request)
-    target = await new_namespace(temporal)
-    providers = {**PROVIDERS, "told": told}
-    async with running_muster(database, target, Settings(data_dir=folder), providers=providers) as running:
+    async with new_muster(database_kind, temporal, tmp_path_factory, request, told=told) as running:
         yield running
-    await database.close()
 
 
 async def policy(org: Organization, name: str, assignee: dict[str, str], *when: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -143,7 +135,8 @@ async def test_whoever_is_on_call_takes_on_a_custom_role(muster: RunningMuster, 
         "Ben": ["Scribe"],
     }
     [piece] = people["Ana"]["evidence"]
-    assert (piece["text"], piece["via"]) == ("Scribe by the role policy “Notes”", "on call for Ledger")
+    said = (piece["text"], piece["via"], piece["via_kind"])
+    assert said == ("Scribe by the role policy “Notes”", "on call for Ledger", "oncall")
 
 
 async def test_the_reporter_stands_in_until_the_service_answers(muster: RunningMuster, org: Organization, told: Told) -> None:
@@ -167,7 +160,7 @@ async def test_the_reporter_stands_in_until_the_service_answers(muster: RunningM
     shown = await org.get(f"/incidents/{incident['id']}")
     assert (shown["commander_stands_in"], shown["awaited_on_call"]) == (False, [])
     said = await texts(org, incident["id"])
-    assert "made Ana commander (before: Olive Owner; commander by the role policy “On call leads”)" in said
+    assert "made Ana commander (Olive Owner was the commander before; commander by the role policy “On call leads”)" in said
     assert "Ana is on call for Failing (None)" in said
     assert await commands(org, settled["id"], "Ben")
     assert "Ana" not in await org.participants(settled["id"])
@@ -233,7 +226,7 @@ async def test_an_answer_that_nobody_is_on_call_leads_on(muster: RunningMuster, 
     del told.fails["Empty"]
     await org.until(lambda: commands(org, incident["id"], "Ben"))
     said = await texts(org, incident["id"])
-    assert "made Ben commander (before: Olive Owner; commander by the role policy “Ben leads”)" in said
+    assert "made Ben commander (Olive Owner was the commander before; commander by the role policy “Ben leads”)" in said
     assert "Empty is not asked any more who is on call (The role policies choose otherwise by now.)" in said
 
 
@@ -356,6 +349,25 @@ async def test_the_order_stays_whole(org: Organization) -> None:
     await org.patch(f"/role-policies/{ids[3]}", {"rank": 1})
     listed = (await org.get("/role-policies"))["data"]
     assert [(each["name"], each["rank"]) for each in listed] == [("d", 1), ("b", 2), ("a", 3)]
+
+
+@pytest.mark.feature("C11")
+async def test_of_many_who_change_the_order_that_they_saw_one_does(org: Organization) -> None:
+    made = [await policy(org, name, {"individual": "Olive Owner"}) for name in ("a", "b", "c", "d")]
+    listed = (await org.get("/role-policies"))["data"]
+    [seen] = {each["order"] for each in listed}
+    assert seen == made[-1]["order"] != made[0]["order"]
+    answers = await asyncio.gather(
+        *(org.api.patch(f"/role-policies/{made[n]['id']}", json={"rank": 4 - n, "order": seen}) for n in (0, 1, 2, 3) * 2)
+    )
+    for refused in sorted(answers, key=lambda each: each.status_code)[1:]:
+        problem(refused, 412, "version_conflict")
+    [changed] = [each.json()["order"] for each in answers if each.is_success]
+    assert changed == (await org.get("/role-policies"))["data"][0]["order"] != seen
+    here = f"/role-policies/{made[0]['id']}"
+    now_ = (await org.patch(here, {"name": "A"}))["order"]
+    problem(await org.api.patch(here, json={"rank": 2, "order": changed}), 412, "version_conflict")
+    assert (await org.patch(here, {"rank": 2, "order": now_}))["rank"] == 2
 
 
 async def test_many_who_move_policies_at_once_leave_one_order(org: Organization) -> None:

@@ -86,6 +86,8 @@ async def test_groups_stand_in_groups(org: Organization) -> None:
     )
 
 
+NEW = {"name": "x", "when": {"all": [SEVERE]}, "engage": [{"individual": "Olive Owner"}]}
+"""A rule to make."""
 WRONG: list[tuple[dict[str, Any], set[str]]] = [
     ({"when": {"all": [SEVERE | {"operator": "is", "values": ["high", "gigantic"]}]}}, {"when.all.0.values.1"}),
     (
@@ -117,15 +119,37 @@ WRONG: list[tuple[dict[str, Any], set[str]]] = [
 
 async def test_what_is_wrong_is_told_at_its_path(org: Organization) -> None:
     made = await rule(org)
-    body = {"name": "x", "when": {"all": [SEVERE]}, "engage": [{"individual": "Olive Owner"}]}
     for change, wrong in WRONG:
         for response in (
-            await org.api.post("/engagement-rules", json=body | change),
+            await org.api.post("/engagement-rules", json=NEW | change),
             await org.api.patch(f"/engagement-rules/{made['id']}", json=change),
         ):
             assert wrong == fields(problem(response, 422, response.json()["code"])), change
     assert await org.get(f"/engagement-rules/{made['id']}") == made
     assert len((await org.get("/engagement-rules"))["data"]) == 1
+
+
+async def test_what_is_too_large_is_told_before_it_is_looked_at(org: Organization) -> None:
+    unknown = {"attribute": "type", "operator": "is", "values": [f"none {number}" for number in range(50)]}
+    wide = {"all": [{"all": [{"all": [unknown] * 20}] * 20}] * 2}
+    for path, body in (("/engagement-rules", NEW | {"when": wide}), ("/engagement/preview", {"rule": {"when": wide}})):
+        answer = await org.api.post(path, json=body)
+        assert problem(answer, 422, "too_large")["detail"] == (
+            "These are 800 conditions, and at most 20 are looked at. Split them into several."
+        )
+        assert len(answer.content) < 1_000
+    deep: dict[str, Any] = {"all": [{"all": [{"all": [{"any": [unknown]}]}]}]}
+    answer = await org.api.post("/engagement-rules", json=NEW | {"when": deep})
+    assert problem(answer, 422, "too_large")["detail"] == (
+        "Groups stand in groups at most 3 deep. Put these conditions side by side, or split them into several."
+    )
+
+
+async def test_of_very_many_faults_the_first_are_told(org: Organization) -> None:
+    unknown = {"attribute": "type", "operator": "is", "values": [f"none {number}" for number in range(50)]}
+    found = problem(await org.api.post("/engagement-rules", json=NEW | {"when": {"all": [unknown] * 20}}), 422, "unknown")
+    assert found["detail"] == "Some fields are not valid. 950 more are not listed."
+    assert fields(found) == {f"when.all.0.values.{number}" for number in range(50)}
 
 
 async def test_every_change_is_a_version(muster: RunningMuster, org: Organization) -> None:

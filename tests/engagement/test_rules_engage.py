@@ -8,22 +8,20 @@ from typing import Any
 import pytest
 
 from services.engagement.oncall.provider import Duty, ProviderFailed
-from services.engagement.targets import PROVIDERS
 from services.kit.clock import now
-from services.kit.database import Database
-from services.kit.settings import Settings
 from services.kit.temporal_server import EmbeddedTemporal
 from services.store.teams import OnCallService
-from tests.conftest import new_database, new_namespace
+from tests.conftest import new_muster
 from tests.kit.problems import problem
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.providers import Momentary
+from tests.support.running import Organization, RunningMuster
 from tests.web.browser import HTML
 
 SEVERE = {"attribute": "severity", "operator": "at_least", "values": ["High"]}
 PAYMENTS = {"attribute": "tag", "operator": "is", "values": ["payments"]}
 
 
-class Told:
+class Told(Momentary):
     """A provider that can be told who is on call, that it fails, or that it takes its time."""
 
     def __init__(self) -> None:
@@ -53,13 +51,8 @@ async def muster(
     request: pytest.FixtureRequest,
     told: Told,
 ) -> AsyncIterator[RunningMuster]:
-    folder = tmp_path_factory.mktemp("muster")
-    database: Database = await new_database(database_kind, folder, request)
-    target = await new_namespace(temporal)
-    providers = {**PROVIDERS, "told": told}
-    async with running_muster(database, target, Settings(data_dir=folder), providers=providers) as running:
+    async with new_muster(database_kind, temporal, tmp_path_factory, request, told=told) as running:
         yield running
-    await database.close()
 
 
 async def rule(org: Organization, *engage: dict[str, str], **more: Any) -> dict[str, Any]:
@@ -103,6 +96,33 @@ async def trouble(org: Organization) -> str:
     return answer.text
 
 
+@pytest.mark.feature("E3", "E9", "E10")
+@pytest.mark.parametrize("late", [False, True])
+async def test_who_reported_and_is_on_call_gets_the_role_of_the_rule(
+    muster: RunningMuster, org: Organization, told: Told, late: bool
+) -> None:
+    me = (await org.get("/me"))["individual"]["id"]
+    await org.post("/incident-roles", {"name": "Scribe", "description": "Writes."})
+    ledger = await service(muster, org, "Ledger")
+    told.on_call_for, told.fails = {"Ledger": (me,)}, {"Ledger": "The provider is away."} if late else {}
+    made = await rule(org, {"oncall": ledger["id"]}, role="Scribe")
+    incident = (await org.report("Slow", severity="High", tags=["payments"]))["id"]
+    if late:
+        told.fails = {}
+
+    async def writes() -> bool:
+        return "Scribe" in (await org.participants(incident))["Olive Owner"]["roles"]
+
+    await org.until(writes)
+    evidence = (await org.participants(incident))["Olive Owner"]["evidence"]
+    assert [piece["id"] for piece in evidence if piece["kind"] == "rule"] == [made["id"]]
+    # Looked at again, there is nothing new about it.
+    await org.patch(f"/incidents/{incident}", {"title": "Slower"})
+    await org.until(lambda: came(org, incident))
+    entries = (await org.get(f"/incidents/{incident}/timeline"))["data"]
+    assert [entry["text"] for entry in entries].count("Olive Owner is now Scribe") == 1
+
+
 @pytest.mark.feature("E3", "E4", "E6", "E10")
 async def test_a_rule_engages_a_team_and_whoever_is_on_call(muster: RunningMuster, org: Organization, told: Told) -> None:
     ana, ben, cai = [await org.individual(name) for name in ("Ana", "Ben", "Cai")]
@@ -121,8 +141,9 @@ async def test_a_rule_engages_a_team_and_whoever_is_on_call(muster: RunningMuste
         assert [(each["kind"], each["text"], each["id"], each["version"]) for each in pieces] == [
             ("rule", "Severe payments", made["id"], 1)
         ]
-    via = {name: pieces[0]["via"] for name, pieces in came_by.items()}
-    assert via == {"Ana": "Team Payments", "Ben": "Team Payments", "Cai": "on call for Ledger"}
+    via = {name: (pieces[0]["via"], pieces[0]["via_kind"]) for name, pieces in came_by.items()}
+    by_team = ("Team Payments", "team")
+    assert via == {"Ana": by_team, "Ben": by_team, "Cai": ("on call for Ledger", "oncall")}
     assert all("responder" in people[name]["roles"] for name in came_by)
     await org.until(lambda: mailed(org, incident, "Ana", "Ben", "Cai", "Olive Owner"))
     counted = await org.get(f"/engagement-rules/{made['id']}")
@@ -142,9 +163,11 @@ async def test_terms_of_teams_and_services_engage_whom_they_stand_for(
     told.on_call_for["Booking"] = (ben["id"],)
     incident = await org.report("A double booking", description="and its refund")
     people = await org.participants(incident["id"])
-    pieces = {name: {(each["text"], each["via"]) for each in person["evidence"]} for name, person in people.items()}
-    assert pieces["Ana"] == {("double booking", None), ("refund", "Team Payments")}
-    assert pieces["Ben"] == {("double booking", "on call for Booking")}
+    pieces = {
+        name: {(each["text"], each["via"], each["via_kind"]) for each in person["evidence"]} for name, person in people.items()
+    }
+    assert pieces["Ana"] == {("double booking", None, None), ("refund", "Team Payments", "team")}
+    assert pieces["Ben"] == {("double booking", "on call for Booking", "oncall")}
 
 
 @pytest.mark.feature("E10")

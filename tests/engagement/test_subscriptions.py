@@ -107,18 +107,18 @@ async def test_who_may_see_it_no_longer_follows_nothing(muster: RunningMuster, o
         incident = (await org.report("Hush"))["id"]
         for each in (jo, ada):
             await post(each, incident, "subscribe")
-        assert await subscribers(org, incident) == ["Jo", "Ada Admin"]
+        assert await subscribers(org, incident) == ["Ada Admin", "Jo"]
         await org.patch(f"/incidents/{incident}", {"visibility": "restricted"})
         assert (await subscribers(org, incident), await followed(jo), await followed(ada)) == (["Ada Admin"], [], ["Hush"])
         problem(await jo.api.post(f"/incidents/{incident}/subscribe"), 404, "not_found")
         problem(await jo.api.get(f"/incidents/{incident}/subscribers"), 404, "not_found")
 
         await org.post(f"/incidents/{incident}/participants", {"individual": jo.individual})
-        assert (await subscribers(org, incident), await followed(jo)) == (["Jo", "Ada Admin"], ["Hush"])
+        assert (await subscribers(org, incident), await followed(jo)) == (["Ada Admin", "Jo"], ["Hush"])
         await org.api.delete(f"/incidents/{incident}/participants/{jo.individual}")
         assert (await subscribers(org, incident), await followed(jo)) == (["Ada Admin"], [])
         await org.patch(f"/incidents/{incident}", {"visibility": "public"})
-        assert await subscribers(org, incident) == ["Jo", "Ada Admin"]
+        assert await subscribers(org, incident) == ["Ada Admin", "Jo"]
 
 
 @pytest.mark.feature("R7")

@@ -11,11 +11,11 @@ from workflows.domain.engagement import STORM_LIMIT
 CROWD = STORM_LIMIT + 5
 
 
-async def crowd(muster: RunningMuster, org: Organization, phrase: str = "pump") -> list[str]:
+async def crowd(muster: RunningMuster, org: Organization, phrase: str = "pump", count: int = CROWD) -> list[str]:
     """So many contacts with one term that they are not brought in without asking; their ids, in the order of their names."""
     organization = (await org.get("/me"))["organization"]["id"]
     database = muster.muster.database
-    ids = [new_id() for _ in range(CROWD)]
+    ids = [new_id() for _ in range(count)]
     common = {"organization_id": organization, "version": 1, "created_at": now()}
     async with database.write(organization) as session:
         session.add_all(

@@ -91,7 +91,7 @@ async def test_the_timeline_reads_as_it_happened(org: Organization) -> None:
         ("moved the incident: Investigating → Fixing", "found it", None),
         ("changed the title and severity", "title: “First title” → “Second title”; severity: “Medium” → “High”", None),
         ("added 1 person", None, None),
-        ("made Ana commander", "before: Olive Owner", None),
+        ("made Ana commander", "Olive Owner was the commander before", None),
         ("left", "my shift is over", None),
         ("wrote", None, "a note"),
         ("moved the incident: Fixing → Closed", None, None),

@@ -25,8 +25,16 @@ async def test_the_commander_is_asked_once_with_all_names_and_says_who_comes_in(
     owner = incident["commander"]["id"]
     assert incident["held"]["count"] == CROWD
     assert await inside(org, incident) == {owner}
-    question = await org.get(f"/incidents/{incident['id']}/engagement-question")
+    question = await org.get(f"/incidents/{incident['id']}/engagement-question", page_size=100)
     assert [each["individual"]["id"] for each in question["people"]] == people
+    assert question["pagination"] == {"after": None, "page_size": 100}
+    paged = await org.get(f"/incidents/{incident['id']}/engagement-question", page_size=50)
+    rest = await org.get(f"/incidents/{incident['reference']}/engagement-question", after=paged["pagination"]["after"])
+    assert paged["people"] + rest["people"] == question["people"]
+    assert rest["pagination"]["after"] is None
+    other = await held(org, "Another pump failed")
+    foreign = {"after": paged["pagination"]["after"]}
+    problem(await org.api.get(f"/incidents/{other['id']}/engagement-question", params=foreign), 400, "unknown_after")
     assert {(each["evidence"][0]["attribute"], each["evidence"][0]["text"]) for each in question["people"]} == {("title", "pump")}
     assert datetime.fromisoformat(question["until"]) > datetime.fromisoformat(incident["reported_at"])
 
@@ -102,7 +110,7 @@ async def test_only_the_commander_and_administrators_answer(muster: RunningMuste
         assert (await mia.api.post(answer(incident), json={"bring_in": "none"})).is_success
     entries = (await org.get(f"/incidents/{incident['id']}/timeline"))["data"]
     handed = next(entry for entry in entries if entry["text"] == "made Mia commander")
-    assert (handed["note"], handed["detail"]) == ("I go to bed", "before: Olive Owner")
+    assert (handed["note"], handed["detail"]) == ("I go to bed", "Olive Owner was the commander before")
     assert "brought in nobody of those who were held back" in [entry["text"] for entry in entries]
 
 

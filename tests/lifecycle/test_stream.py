@@ -53,7 +53,7 @@ async def test_it_says_what_changes(org: Organization) -> None:
         await watched.until("channel")
         added = await org.post("/incidents/INC-1/participants", {"individual": ana["id"]})
         assert added["state"] == "engaged"
-        await watched.until("people", "incident", "deliveries")
+        await watched.until("people", "incident", "deliveries", "question")
     seqs = [int(seq) for _, seq in watched.said]
     assert seqs == sorted(seqs)
     assert max(seqs) <= (await org.get("/incidents/INC-1"))["version"]

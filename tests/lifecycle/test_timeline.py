@@ -7,20 +7,24 @@ import pytest
 
 from services.desk.lookup import Person
 from services.lifecycle.timeline import entries, people_in
-from workflows.domain.attributes import Choice
+from workflows.domain.attributes import AttributeChanges, Choice
 from workflows.domain.engagement import COMMANDER, Evidence, EvidenceKind, Match, Waiting
 from workflows.domain.events import (
+    Absorbed,
     Body,
     CommanderChanged,
+    Edited,
     EngagementAnswered,
     EngagementHeld,
     Event,
     HeldAnswer,
+    NoRoom,
     OnCallAwaited,
     OnCallResolved,
     RolesAssigned,
     RolesAwaited,
     RolesChosen,
+    Visibility,
 )
 from workflows.domain.lifecycle import DEFAULT_LIFECYCLE
 
@@ -43,6 +47,19 @@ def test_who_was_left_out_is_told_by_name() -> None:
     assert [person.name for person in entry.left_out] == ["Ana", "Ben"]
 
 
+@pytest.mark.feature("L11", "E7")
+def test_by_when_an_answer_is_waited_for_is_a_moment() -> None:
+    body = EngagementHeld(people=matches("ana"), attributes_seq=3, limit=1, until=AT)
+    (entry,) = entries([Event(seq=9, at=AT, command_id="c", actor=None, body=body)], NAMES, DEFAULT_LIFECYCLE)
+    assert entry.until == AT
+
+
+@pytest.mark.feature("L11", "E9")
+def test_why_the_commander_was_chosen_who_was_in_already_is_no_entry() -> None:
+    body = RolesAssigned(people=matches("ana", roles=(COMMANDER,)))
+    assert entries([Event(seq=9, at=AT, command_id="c", actor=None, body=body)], NAMES, DEFAULT_LIFECYCLE) == []
+
+
 def answered(how: HeldAnswer, *people: str) -> EngagementAnswered:
     return EngagementAnswered(how=how, people=people)
 
@@ -63,10 +80,31 @@ def answered(how: HeldAnswer, *people: str) -> EngagementAnswered:
             CommanderChanged(before="ana", after="ben", note="see disk 3"),
             "ana",
             "made Ben commander",
-            "before: Ana",
+            "Ana was the commander before",
             "see disk 3",
         ),
+        (
+            CommanderChanged(before="ana", after="ana", note=POLICY.text),
+            None,
+            "Ana stays commander",
+            POLICY.text,
+            None,
+        ),
         (RolesAssigned(people=matches("ana", roles=("scribe",))), None, "Ana is now scribe", None, None),
+        (
+            NoRoom(people=12, services=1),
+            None,
+            "there was no room for 12 more people and 1 more on-call service",
+            "An incident has room for 5,000 people, 1,000 roles of theirs, and 50 on-call services to wait for.",
+            None,
+        ),
+        (
+            Absorbed(incident="other", reference=3, unanswered=1),
+            "ana",
+            "merged INC-3 into this incident",
+            "1 person did not come along: it had not been answered yet whether they come in.",
+            None,
+        ),
         (RolesAwaited(), None, "the role policies do not answer; Muster keeps asking", None, None),
         (RolesChosen(), None, "the role policies have answered", None, None),
         (
@@ -100,14 +138,26 @@ def answered(how: HeldAnswer, *people: str) -> EngagementAnswered:
             EngagementHeld(people=matches("ana", "ben"), attributes_seq=3, limit=1, until=AT),
             None,
             "2 people match and are held back: more than 1 would come in at once",
-            "Without an answer by 14:05 UTC everyone comes in.",
+            None,
             None,
         ),
         (
             EngagementHeld(people=matches("ana"), attributes_seq=4, limit=1, until=AT),
             None,
             "1 more person matches and is held back with the others",
-            "Without an answer by 14:05 UTC everyone comes in.",
+            None,
+            None,
+        ),
+        (
+            Edited(
+                before=AttributeChanges(title="Slow", description="a", tags=()),
+                changes=AttributeChanges(title="Down", description="b", tags=("Payments", "eu")),
+                visibility=Visibility.RESTRICTED,
+                visibility_before=Visibility.PUBLIC,
+            ),
+            "ana",
+            "changed the title, description, tags and visibility",
+            "title: “Slow” → “Down”; tags: none → “Payments”, “eu”; visibility: public → restricted",
             None,
         ),
         (answered(HeldAnswer.ALL, "ana", "ben"), "ana", "brought in all who were held back: 2 people", None, None),

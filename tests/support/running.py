@@ -42,6 +42,17 @@ class Organization:
         assert response.is_success, response.text
         return dict(response.json())
 
+    async def every(self, path: str, entries: str = "data", **params: Any) -> list[dict[str, Any]]:
+        """A whole list, page by page."""
+        found: list[dict[str, Any]] = []
+        after: dict[str, str] = {}
+        while True:
+            page = await self.get(path, page_size=100, **params, **after)
+            found += page[entries]
+            if page["pagination"]["after"] is None:
+                return found
+            after = {"after": page["pagination"]["after"]}
+
     async def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """PATCH that must succeed."""
         response = await self.api.patch(path, json=body)
@@ -61,8 +72,8 @@ class Organization:
 
     async def participants(self, incident: str) -> dict[str, dict[str, Any]]:
         """Who is or was in an incident, by name."""
-        found = await self.get(f"/incidents/{incident}/participants")
-        return {participant["individual"]["name"]: participant for participant in found["data"]}
+        found = await self.every(f"/incidents/{incident}/participants")
+        return {participant["individual"]["name"]: participant for participant in found}
 
     async def deliveries(self, incident: str) -> list[dict[str, Any]]:
         """Every delivery of an incident."""

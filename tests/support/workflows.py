@@ -33,7 +33,9 @@ PATIENCE = 30.0
 """Seconds a test waits for something that takes a moment."""
 CHANNELS = ("email", "chat")
 QUESTION = "question "
-"""What deliveries of questions begin with."""
+HAND_OVER = "hand-over "
+ABOUT = {notify.NoticeKind.QUESTION: QUESTION, notify.NoticeKind.HAND_OVER: HAND_OVER}
+"""What deliveries that are no welcomes begin with."""
 
 Hook = Callable[[Any], Awaitable[None]]
 """Called with an activity's request before it does its work; what it raises is the activity's failure."""
@@ -80,6 +82,7 @@ class Case:
     ledger: dict[str, str] = field(default_factory=dict)
     delivered: Counter[str] = field(default_factory=Counter)
     questions: Counter[str] = field(default_factory=Counter)
+    hand_overs: Counter[str] = field(default_factory=Counter)
     asked_on_call: Counter[str] = field(default_factory=Counter)
     merges: list[lifecycle.MergeRequest] = field(default_factory=list)
     on_append: Hook = nothing
@@ -121,6 +124,12 @@ class Case:
     def engages(self, individual: str, phrase: str) -> None:
         """Give a contact a term."""
         self.terms.append(Term(id=f"term-{individual}", version=1, individual=individual, normalised=phrase))
+
+    def sent(self, delivery: str) -> Counter[str]:
+        """Where it is counted how often a delivery was made: by what it is about."""
+        if delivery.startswith(QUESTION):
+            return self.questions
+        return self.hand_overs if delivery.startswith(HAND_OVER) else self.delivered
 
     async def start(self, history_limit: int = HISTORY_LIMIT) -> None:
         """Start the workflow as the gateway does, if need be with a lower limit for its history."""
@@ -257,8 +266,8 @@ class Doubles:
     async def plan(self, notice: notify.NoticeInput) -> notify.Planned:
         case = self._cases[notice.organization]
         case.notices.append(notice)
-        asked = f"{QUESTION}{notice.cause}/" if notice.kind is notify.NoticeKind.QUESTION else ""
-        intents = [f"{asked}{person}/{channel}" for person in notice.recipients for channel in CHANNELS]
+        about = f"{ABOUT[notice.kind]}{notice.cause}/" if notice.kind in ABOUT else ""
+        intents = [f"{about}{person}/{channel}" for person in notice.recipients for channel in CHANNELS]
         case.ledger = dict.fromkeys(intents, "pending") | case.ledger
         return notify.Planned(deliveries=tuple(intent for intent in intents if case.ledger[intent] == "pending"))
 
@@ -267,7 +276,7 @@ class Doubles:
         case = self._cases[request.organization]
         if case.ledger.get(request.delivery) != "sent":
             await case.on_deliver(request)
-            (case.questions if request.delivery.startswith(QUESTION) else case.delivered)[request.delivery] += 1
+            case.sent(request.delivery)[request.delivery] += 1
             case.ledger[request.delivery] = "sent"
         return notify.DeliveryOutcome(state="sent")
 

@@ -18,7 +18,18 @@ from services.store.roles import IncidentRole
 from services.store.teams import NamedContact, OnCallService, Team
 from workflows.domain.attributes import Choice
 from workflows.domain.events import Visibility
-from workflows.domain.rules import MAX_TAG_WORDS, RANKED, Attribute, Condition, Group, Quantifier, Target, TargetKind
+from workflows.domain.rules import (
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    MAX_TAG_WORDS,
+    RANKED,
+    Attribute,
+    Condition,
+    Group,
+    Quantifier,
+    Target,
+    TargetKind,
+)
 from workflows.domain.text import normalise
 
 MAX_CHOICES: Final = 500
@@ -44,8 +55,16 @@ class Resolver:
         if self._errors:
             raise Invalid("Some fields are not valid.", self._errors[0].code, self._errors)
 
-    async def group(self, body: WhenBody | MemberBody, path: str) -> Group:
-        """A group of conditions. What is wrong with it is told by ``require``, also that it is too large by ``Definition``."""
+    async def when(self, body: WhenBody, path: str) -> Group:
+        """The whole condition of something. What else is wrong with it is told by ``require``.
+
+        Raises:
+            Invalid: ``too_large``, before anything in it is looked up.
+        """
+        _require_readable(body, path)
+        return await self._group(body, path)
+
+    async def _group(self, body: WhenBody | MemberBody, path: str) -> Group:
         quantifier = Quantifier.ALL if body.all is not None else Quantifier.ANY
         bodies = enumerate(body.all or body.any or [])
         members = [await self._member(each, f"{path}.{quantifier}.{number}") for number, each in bodies]
@@ -82,7 +101,7 @@ class Resolver:
 
     async def _member(self, body: MemberBody, path: str) -> Condition | Group:
         if body.attribute is None or body.operator is None or body.values is None:
-            return await self.group(body, path)
+            return await self._group(body, path)
         values = [await self._value(body.attribute, value, f"{path}.values.{n}") for n, value in enumerate(body.values)]
         try:
             return Condition(attribute=body.attribute, operator=body.operator, values=tuple(dict.fromkeys(values)))
@@ -114,6 +133,21 @@ class Resolver:
 
     def _wrong(self, path: str, code: str, message: str) -> None:
         self._errors.append(FieldError(field=path, code=code, message=message))
+
+
+def _require_readable(body: WhenBody, path: str) -> None:
+    groups: list[WhenBody | MemberBody] = [body]
+    conditions = 0
+    for _ in range(MAX_DEPTH):
+        members = [member for group in groups for member in group.all or group.any or []]
+        groups = [member for member in members if member.attribute is None]
+        conditions += len(members) - len(groups)
+    if groups:
+        deep = f"Groups stand in groups at most {MAX_DEPTH} deep. Put these conditions side by side, or split them into several."
+        raise Invalid.of(path, "too_large", deep)
+    if conditions > MAX_CONDITIONS:
+        many = f"These are {conditions} conditions, and at most {MAX_CONDITIONS} are looked at. Split them into several."
+        raise Invalid.of(path, "too_large", many)
 
 
 async def _target_id(session: AsyncSession, kind: TargetKind, text: str, path: str) -> str:

@@ -98,7 +98,7 @@ async def list_shifts(
 @router.get("/{service}/on-call")
 async def get_on_call(session: CurrentSession, service: str) -> OnCallView:
     """Who is on call now, until when, and who comes then."""
-    return await services.on_call_now(session, service)
+    return services.on_call_first(await services.list_shifts(session, service, now()))
 
 
 @router.post("/{service}/overrides", status_code=201)

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.desk.lookup import Person, people, resolve_person
 from services.engagement import named, repository, rotation, terms
-from services.engagement.oncall.provider import Duty
+from services.engagement.oncall.provider import ABSENT, Duty, ProviderFailed
+from services.engagement.oncall.wording import layer_in_words
 from services.engagement.rotation import Rotation, Shift
 from services.engagement.schemas import (
     NewOnCallService,
@@ -23,12 +24,13 @@ from services.engagement.schemas import (
     OverrideView,
     ShiftView,
 )
-from services.engagement.targets import duties
+from services.engagement.targets import GLANCE, PROVIDERS, ask, duties
 from services.kit.auth import Actor
-from services.kit.clock import now
-from services.kit.errors import Conflict, Invalid, NotFound
+from services.kit.clock import now, rfc3339
+from services.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from services.kit.ids import new_id
 from services.kit.paging import Page
+from services.store import audit
 from services.store.contacts import Individual
 from services.store.teams import OnCallService, OverrideRow
 
@@ -36,6 +38,8 @@ HORIZON: Final = timedelta(days=14)
 """How far it is looked ahead for who comes next."""
 MAX_RANGE: Final = timedelta(days=92)
 """The longest stretch of shifts that is answered at once."""
+LOOK: Final = 3.0
+"""Seconds that somebody who looks at shifts waits for a provider."""
 MAX_OVERRIDE: Final = timedelta(days=366)
 MAX_OVERRIDES: Final = 100
 """How many overrides of a service can be ahead."""
@@ -50,7 +54,10 @@ async def list_services(
         BadRequest: ``unknown_after``.
     """
     rows, pagination = await named.list_by_name(session, actor, OnCallService, q, after, page_size)
-    return Page(data=await _entries(session, rows), pagination=pagination)
+    asked = await duties(session, rows, now())
+    # Connections are few: none is kept while a provider takes its time.
+    await session.commit()
+    return Page(data=await _entries(session, rows, asked), pagination=pagination)
 
 
 async def get_service(session: AsyncSession, service: str) -> OnCallServiceView:
@@ -94,7 +101,9 @@ async def create_service(session: AsyncSession, actor: Actor, new: NewOnCallServ
     )
     await named.keep(session, row)
     await terms.replace(session, actor, row, new.terms)
-    return await _view(session, row)
+    view = await _view(session, row)
+    audit.record(session, actor.origin, "oncall_service.created", row.id, row.name, after=_audited(view))
+    return view
 
 
 async def change_service(
@@ -107,6 +116,7 @@ async def change_service(
         Invalid: ``name_taken``, ``unknown``.
     """
     row = await named.to_change(session, actor, OnCallService, service, version)
+    before = await _view(session, row)
     if changes.name is not None and changes.name != row.name:
         await named.require_free_name(session, OnCallService, changes.name, row.id)
         row.name = changes.name
@@ -115,7 +125,7 @@ async def change_service(
         row.definition = _kept(changes.rotation)
     row.active = row.active if changes.active is None else changes.active
     await named.keep(session, row)
-    return await _view(session, row)
+    return await _changed(session, actor, row, before)
 
 
 async def put_terms(
@@ -127,8 +137,9 @@ async def put_terms(
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await named.to_change(session, actor, OnCallService, service, version)
+    before = await _view(session, row)
     await terms.replace(session, actor, row, phrases)
-    return await _view(session, row)
+    return await _changed(session, actor, row, before)
 
 
 async def deactivate(session: AsyncSession, actor: Actor, service: str, version: int | None = None) -> None:
@@ -138,16 +149,19 @@ async def deactivate(session: AsyncSession, actor: Actor, service: str, version:
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await named.to_change(session, actor, OnCallService, service, version)
+    before = await _view(session, row)
     row.active = False
+    await _changed(session, actor, row, before)
 
 
 async def list_shifts(session: AsyncSession, service: str, begin: datetime, end: datetime | None = None) -> list[ShiftView]:
-    """Who is on call from one moment until another, by the rotation as it is now; nobody has shifts too, so there are no gaps.
+    """Who is on call from one moment until another, as its provider tells it now; nobody has shifts too, so there are no gaps.
 
-    Without an end it is as far as ``HORIZON``.
+    Without an end it is as far as ``HORIZON``. ``session`` only reads: its transaction ends before the provider is asked.
 
     Raises:
         NotFound: there is no such service. Invalid: ``out_of_range``, ``too_long``.
+        Unavailable: ``on_call_unknown``, with why the provider cannot tell.
     """
     row = await named.find(session, OnCallService, service)
     _require_years("from", begin)
@@ -155,7 +169,10 @@ async def list_shifts(session: AsyncSession, service: str, begin: datetime, end:
     end = begin + HORIZON if end is None else end
     _require_range(begin, end, MAX_RANGE)
     [duty] = await duties(session, [row], begin)
-    found = await asyncio.to_thread(_shifts, duty, begin, end)
+    await session.commit()
+    found = await _shifts(duty, begin, end, LOOK)
+    if isinstance(found, ProviderFailed):
+        raise Unavailable(found.reason, "on_call_unknown")
     known = await _on_call(session, (shift.individual for shift in found))
     layers = _rotation(row).layers
     return [
@@ -170,17 +187,11 @@ async def list_shifts(session: AsyncSession, service: str, begin: datetime, end:
     ]
 
 
-async def on_call_now(session: AsyncSession, service: str) -> OnCallView:
-    """Who is on call now, until when, and who comes then.
-
-    Raises:
-        NotFound: there is no such service.
-    """
-    at = now()
-    found = await list_shifts(session, service, at)
-    first = found[0]
+def on_call_first(shifts: Sequence[ShiftView]) -> OnCallView:
+    """Who is on call where these shifts begin, until when, and who comes then."""
+    first = shifts[0]
     # The end of an override is told, also where the same person goes on; its beginning then changes nothing.
-    ending = (shift for shift in found if shift.individual != first.individual or first.override not in {None, shift.override})
+    ending = (shift for shift in shifts if shift.individual != first.individual or first.override not in {None, shift.override})
     changing = next(ending, None)
     return OnCallView(
         individual=first.individual,
@@ -226,12 +237,10 @@ async def add_override(
     )
     session.add(made)
     await session.flush()
-    return OverrideView(
-        id=made.id,
-        individual=Person(id=person.id, name=person.name, email=person.email),
-        from_=made.from_at,
-        until=made.until_at,
-    )
+    named_there = Person(id=person.id, name=person.name, email=person.email)
+    after = _override_audited(named_there, made)
+    audit.record(session, actor.origin, "oncall_service.override_added", row.id, row.name, after=after)
+    return OverrideView(id=made.id, individual=named_there, from_=made.from_at, until=made.until_at)
 
 
 async def remove_override(session: AsyncSession, actor: Actor, service: str, override: str, version: int | None = None) -> None:
@@ -248,6 +257,9 @@ async def remove_override(session: AsyncSession, actor: Actor, service: str, ove
         raise NotFound("override")
     if found.until_at <= at:
         raise Conflict("This override is over; it says who was on call then.", "over")
+    person = (await people(session, [found.individual_id]))[found.individual_id]
+    before = _override_audited(person, found)
+    audit.record(session, actor.origin, "oncall_service.override_removed", row.id, row.name, before=before)
     if found.from_at >= at:
         await session.delete(found)
     else:
@@ -261,15 +273,16 @@ async def _on_call(session: AsyncSession, ids: Iterable[str | None]) -> dict[str
 
 
 def _rotation(row: OnCallService) -> Rotation:
-    return Rotation.model_validate(row.definition, extra="ignore")
+    """Its rotation; whatever goes by something else has none."""
+    return Rotation.model_validate(row.definition, extra="ignore") if row.provider == "rotation" else Rotation()
 
 
 def _kept(given: Rotation) -> dict[str, object]:
     return given.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _shifts(duty: Duty, begin: datetime, end: datetime) -> list[Shift]:
-    return rotation.shifts(Rotation.model_validate(duty.definition, extra="ignore"), duty.overrides, begin, end)
+async def _shifts(duty: Duty, begin: datetime, end: datetime, patience: float) -> list[Shift] | ProviderFailed:
+    return await ask(duty, PROVIDERS.get(duty.provider, ABSENT).shifts(duty, begin, end), patience)
 
 
 def _require_range(begin: datetime, end: datetime, longest: timedelta) -> None:
@@ -291,10 +304,13 @@ async def _require_members(session: AsyncSession, given: Rotation) -> None:
         await named.require_people(session, layer.members, f"rotation.layers.{number}.members")
 
 
-async def _entries(session: AsyncSession, rows: Sequence[OnCallService]) -> list[OnCallServiceEntry]:
+async def _entries(session: AsyncSession, rows: Sequence[OnCallService], asked: Sequence[Duty]) -> list[OnCallServiceEntry]:
     at = now()
-    asked = await duties(session, rows, at)
-    named_now = {duty.id: _shifts(duty, at, at + timedelta(microseconds=1))[0].individual for duty in asked}
+    told = await asyncio.gather(*(_shifts(duty, at, at + timedelta(microseconds=1), GLANCE) for duty in asked))
+    failed = {duty.id: answer.reason for duty, answer in zip(asked, told, strict=True) if isinstance(answer, ProviderFailed)}
+    named_now = {
+        duty.id: answer[0].individual for duty, answer in zip(asked, told, strict=True) if not isinstance(answer, ProviderFailed)
+    }
     known = await _on_call(session, named_now.values())
     kept = await repository.terms_of(session, [row.id for row in rows], OnCallService)
     return [
@@ -303,7 +319,8 @@ async def _entries(session: AsyncSession, rows: Sequence[OnCallService]) -> list
             name=row.name,
             provider=row.provider,
             active=row.active,
-            on_call=known.get(named_now[row.id] or ""),
+            on_call=known.get(named_now.get(row.id) or ""),
+            unanswered=failed.get(row.id),
             terms=[term.phrase for term in kept[row.id]],
             term_details=terms.views(kept[row.id]),
             version=row.version,
@@ -318,7 +335,7 @@ async def _view(session: AsyncSession, row: OnCallService) -> OnCallServiceView:
     named_there = _distinct(member for layer in given.layers for member in layer.members)
     known = await people(session, [*named_there, *(each.individual for each in duty.overrides)])
     return OnCallServiceView(
-        **(await _entries(session, [row]))[0].model_dump(),
+        **(await _entries(session, [row], [duty]))[0].model_dump(),
         rotation=given,
         people=[known[member] for member in named_there],
         overrides=[
@@ -326,6 +343,26 @@ async def _view(session: AsyncSession, row: OnCallService) -> OnCallServiceView:
             for each in sorted(duty.overrides, key=lambda each: each.begin)
         ],
     )
+
+
+async def _changed(session: AsyncSession, actor: Actor, row: OnCallService, before: OnCallServiceView) -> OnCallServiceView:
+    """The service as it has become; what is not as it was before goes into the audit log."""
+    view = await _view(session, row)
+    was, is_ = audit.difference(_audited(before), _audited(view))
+    if was:
+        audit.record(session, actor.origin, "oncall_service.changed", row.id, row.name, before=was, after=is_)
+    return view
+
+
+def _audited(view: OnCallServiceView) -> dict[str, object]:
+    """Without the overrides, which come and go by entries of their own. Layers have their places: the topmost counts."""
+    called = {person.id: person.label for person in view.people}
+    layers = [f"{place}. {layer_in_words(layer, called)}" for place, layer in enumerate(view.rotation.layers, 1)]
+    return {"name": view.name, "layers": layers, "terms": view.terms, "active": view.active}
+
+
+def _override_audited(person: Person, row: OverrideRow) -> dict[str, object]:
+    return {"individual": person.label, "from": rfc3339(row.from_at), "until": rfc3339(row.until_at)}
 
 
 def _distinct(ids: Iterable[str]) -> list[str]:

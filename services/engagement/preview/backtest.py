@@ -10,7 +10,6 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,13 +20,12 @@ from services.engagement.preview.turns import in_thread, turn
 from services.engagement.rules import evaluation
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Invalid
 from services.store.incidents import Incident
 from workflows.domain.attributes import Attributes, Choice
 from workflows.domain.engagement import Evidence, Term, match
 from workflows.domain.events import Visibility
 from workflows.domain.policy import Action, ContactObject
-from workflows.domain.rules import Facts, Part, Rule, When, judge, when_in_words
+from workflows.domain.rules import Attribute, Conditional, Facts, Part, judge, when_in_words
 from workflows.domain.text import normalise
 
 MAX_INCIDENTS: Final = 10_000
@@ -39,7 +37,6 @@ SHOWN: Final = 50
 _BATCH: Final = 200
 _AROUND: Final = 80
 """How many characters are shown around what matched."""
-_WHEN: Final[TypeAdapter[Any]] = TypeAdapter(When)
 
 
 class _Past(NamedTuple):
@@ -93,18 +90,11 @@ async def of_rule(
     """
     actor.require(Action.MANAGE_SETTINGS)
     resolver = Resolver(session)
-    group = await resolver.group(rule.when, f"{at}when")
+    group = await resolver.when(rule.when, f"{at}when")
     await resolver.targets(rule.engage or [], f"{at}engage")
     resolver.require()
-    try:
-        group = _WHEN.validate_python(group)
-    except ValidationError as error:
-        message = f"This {error.errors()[0]['msg'].removeprefix('Value error, ')}."
-        raise Invalid.of(f"{at}when", "too_large", message) from error
-    # Whom it engages, and what it is called, may not be said yet.
-    unfinished = {"when": group, "engage": (), "role": ""}
     called = await names(session, [group], ())
-    tried = Rule.model_construct(id="", version=0, name="", **unfinished)
+    tried = Conditional(id="", version=0, name="", when=group)
     ranks = await evaluation.ranks(session)
 
     def compare(past: _Past) -> MatchedIncident | None:
@@ -199,8 +189,18 @@ def _quote(piece: Evidence, attributes: Attributes) -> Quote:
 
 
 def _part(part: Part, called: dict[str, str]) -> PartView:
-    found = [called.get(each, each) for each in part.found]
-    return PartView(asked=when_in_words(part.condition, called), found=found, holds=part.holds)
+    matched = [each for each in part.found if _makes_it_hold(each, part)]
+    return PartView(
+        asked=when_in_words(part.condition, called),
+        found=[called.get(each, each) for each in part.found],
+        matched=[called.get(each, each) for each in matched],
+        holds=part.holds,
+    )
+
+
+def _makes_it_hold(found: str, part: Part) -> bool:
+    """Whether this is what makes it hold: of several tags only those that are asked for."""
+    return part.holds and (part.condition.attribute is not Attribute.TAG or normalise(found) in part.condition.values)
 
 
 def _mondays(begin: datetime, end: datetime) -> Iterator[date]:

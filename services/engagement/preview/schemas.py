@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.desk.lookup import Person
+from services.desk.schemas import IncidentEdit
 from services.engagement.conditions.schemas import WhenBody
 from services.engagement.rules.schemas import RuleChanges
 from services.engagement.schemas import Terms
-from services.kit.schemas import Body, Named
-from workflows.domain.attributes import Choice, Description, Tags, Title
+from services.kit.schemas import Named
+from workflows.domain.attributes import Choice
 from workflows.domain.engagement import Evidence
-from workflows.domain.events import Visibility
 
 MAX_DAYS: Final = 366
 DAYS: Final = 90
@@ -27,19 +27,7 @@ class TriedRule(RuleChanges):
     when: WhenBody
 
 
-class TriedChanges(Body):
-    """Changes of an incident that nobody has made. Type, severity and priority by id or name."""
-
-    title: Title | None = None
-    description: Description | None = None
-    type: Named | None = None
-    severity: Named | None = None
-    priority: Named | None = None
-    tags: Tags | None = None
-    visibility: Visibility | None = None
-
-
-class TriedReport(TriedChanges):
+class TriedReport(IncidentEdit):
     """A report that nobody has made. What is left out takes the project's default, or else the organization's."""
 
     project: Named | None = None
@@ -76,7 +64,7 @@ class PreviewBody(TriedReport):
     rule: TriedRule | None = None
     days: Annotated[int, Field(strict=True, ge=1, le=MAX_DAYS)] | None = None
     incident: Named | None = None
-    changes: TriedChanges | None = None
+    changes: IncidentEdit | None = None
 
     @model_validator(mode="after")
     def _is_one_of_them(self) -> "PreviewBody":
@@ -97,10 +85,11 @@ class Quote(Evidence):
 
 
 class PartView(BaseModel):
-    """A condition of a rule in words, what the incident has, and whether it holds."""
+    """A condition of a rule in words, what the incident has, and whether it holds. ``matched`` is what of it makes it hold."""
 
     asked: str
     found: list[str]
+    matched: list[str]
     holds: bool
 
 

@@ -102,8 +102,7 @@ async def change_role(
     after = _audited(row)
     if before != after:
         row.version += 1
-        changed = [each for each in before if before[each] != after[each]]
-        was, is_ = ({each: told[each] for each in changed} for told in (before, after))
+        was, is_ = audit.difference(before, after)
         audit.record(session, actor.origin, "incident_role.changed", row.id, row.name, before=was, after=is_)
     return _view(row)
 

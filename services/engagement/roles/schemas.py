@@ -36,7 +36,10 @@ class NewPolicy(Body):
 
 
 class PolicyChanges(Body):
-    """What is to change about a role policy. `rank` 1 is asked first; the others keep their order."""
+    """What is to change about a role policy. `rank` 1 is asked first; the others keep their order.
+
+    With the `order` that was seen it is refused as soon as any policy has moved, or says something else.
+    """
 
     name: Name | None = None
     enabled: bool | None = None
@@ -44,6 +47,7 @@ class PolicyChanges(Body):
     when: WhenBody | None = None
     assignee: AssigneeBody | None = None
     rank: Rank | None = None
+    order: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
 class Definition(Value):
@@ -71,10 +75,14 @@ class PolicyContent(BaseModel):
 
 
 class PolicyView(PolicyContent):
-    """A role policy. `passed_over` says why it chooses nobody at present, whatever its condition; null when it can choose."""
+    """A role policy. `passed_over` says why it chooses nobody at present, whatever its condition; null when it can choose.
+
+    `order` stands for all role policies as they are: it is another one as soon as one of them has moved, or says something else.
+    """
 
     id: str
     rank: int
+    order: str
     passed_over: Literal["off", "individual_inactive", "service_inactive"] | None
     created_at: datetime
     changed_at: datetime

@@ -1,9 +1,9 @@
 """Keeping role policies (E9): in an order, the first that holds chooses; every change of one is a version."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ from services.engagement.roles.schemas import (
 )
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Conflict, Invalid, NotFound, VersionConflict
+from services.kit.errors import Conflict, NotFound, VersionConflict
 from services.kit.ids import new_id
 from services.kit.paging import Page
 from services.store import audit
@@ -43,7 +43,8 @@ async def list_policies(session: AsyncSession, actor: Actor) -> list[PolicyView]
         Forbidden: only administrators keep role policies.
     """
     actor.require(Action.MANAGE_SETTINGS)
-    return await _views(session, await _in_order(session))
+    order = await _in_order(session)
+    return await _views(session, order, order)
 
 
 async def get_policy(session: AsyncSession, actor: Actor, policy: str) -> PolicyView:
@@ -52,7 +53,8 @@ async def get_policy(session: AsyncSession, actor: Actor, policy: str) -> Policy
     Raises:
         NotFound, Forbidden: see there.
     """
-    return (await _views(session, [await _find(session, actor, policy)]))[0]
+    row, order = await _find(session, actor, policy)
+    return (await _views(session, [row], order))[0]
 
 
 async def list_versions(
@@ -64,7 +66,7 @@ async def list_versions(
         NotFound, Forbidden: see there.
         BadRequest: ``unknown_after``.
     """
-    row = await _find(session, actor, policy)
+    row, _ = await _find(session, actor, policy)
     of = RolePolicyVersion.policy_id == row.id
     scope = f"role policy versions {row.id}"
     shown, pagination = await page_of_versions(session, RolePolicyVersion, of, scope, after, page_size)
@@ -106,7 +108,7 @@ async def create_policy(session: AsyncSession, actor: Actor, new: NewPolicy) -> 
     session.add(row)
     await session.flush()
     await _keep_version(session, actor, row)
-    view = (await _views(session, [row]))[0]
+    view = (await _views(session, [row], [*before, row]))[0]
     audit.record(session, actor.origin, "role_policy.created", row.id, row.name, after=_audited(view))
     return view
 
@@ -117,11 +119,13 @@ async def change_policy(
     """Change a policy, switch it on or off, or move it. What it says not otherwise makes no version.
 
     Raises:
-        NotFound, Forbidden, VersionConflict: see there.
+        NotFound, Forbidden, VersionConflict: see there; also when the policies are no longer in the ``order`` that was seen.
         Invalid: as for ``create_policy``.
     """
     row, order = await _to_change(session, actor, policy, version)
-    before = (await _views(session, [row]))[0]
+    if changes.order is not None and changes.order != _seen(order):
+        raise VersionConflict
+    before = (await _views(session, [row], order))[0]
     old = Definition.model_validate(row.definition)
     definition = await _definition(session, changes, old)
     name = changes.name or row.name
@@ -136,10 +140,9 @@ async def change_policy(
         order.remove(row)
         order.insert(changes.rank - 1, row)
         _number(order)
-    view = (await _views(session, [row]))[0]
-    told, tells = _audited(before), _audited(view)
-    if changed := [each for each in told if told[each] != tells[each]]:
-        was, is_ = ({each: said[each] for each in changed} for said in (told, tells))
+    view = (await _views(session, [row], order))[0]
+    was, is_ = audit.difference(_audited(before), _audited(view))
+    if was:
         audit.record(session, actor.origin, "role_policy.changed", row.id, row.name, before=was, after=is_)
     return view
 
@@ -151,7 +154,7 @@ async def delete_policy(session: AsyncSession, actor: Actor, policy: str, versio
         NotFound, Forbidden, VersionConflict: see there.
     """
     row, order = await _to_change(session, actor, policy, version)
-    told = _audited((await _views(session, [row]))[0])
+    told = _audited((await _views(session, [row], order))[0])
     audit.record(session, actor.origin, "role_policy.deleted", row.id, row.name, before=told)
     row.ended_at = now()
     await end_version(session, RolePolicyVersion, RolePolicyVersion.policy_id == row.id, row.ended_at)
@@ -172,9 +175,17 @@ def _number(order: Sequence[RolePolicyRow]) -> None:
         row.rank = rank
 
 
-async def _find(session: AsyncSession, actor: Actor, policy: str) -> RolePolicyRow:
+def _seen(order: Sequence[RolePolicyRow]) -> str:
+    """What stands for the policies in this order, and for what each of them says."""
+    told = " ".join(f"{row.id} {row.version}" for row in order)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+async def _find(session: AsyncSession, actor: Actor, policy: str) -> tuple[RolePolicyRow, list[RolePolicyRow]]:
+    """The policy, and all of them in their order."""
     actor.require(Action.MANAGE_SETTINGS)
-    return _one(await _in_order(session), policy)
+    order = await _in_order(session)
+    return _one(order, policy), order
 
 
 async def _to_change(
@@ -201,18 +212,13 @@ async def _definition(session: AsyncSession, body: NewPolicy | PolicyChanges, ol
     resolver = Resolver(session)
     said = {} if old is None else dict(old)
     if body.when is not None:
-        said["when"] = await resolver.group(body.when, "when")
+        said["when"] = await resolver.when(body.when, "when")
     if body.assignee is not None:
         said["assignee"] = await resolver.target(body.assignee, "assignee")
     if body.role is not None:
         said["role"] = await resolver.role(body.role, "role", {COMMANDER})
     resolver.require()
-    try:
-        return Definition.model_validate(said)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        message = f"This {fault['msg'].removeprefix('Value error, ')}."
-        raise Invalid.of(".".join(str(part) for part in fault["loc"]), "too_large", message) from error
+    return Definition.model_validate(said)
 
 
 async def _keep_version(session: AsyncSession, actor: Actor, row: RolePolicyRow) -> None:
@@ -231,7 +237,7 @@ async def _keep_version(session: AsyncSession, actor: Actor, row: RolePolicyRow)
     await session.flush()
 
 
-async def _views(session: AsyncSession, rows: Sequence[RolePolicyRow]) -> list[PolicyView]:
+async def _views(session: AsyncSession, rows: Sequence[RolePolicyRow], order: Sequence[RolePolicyRow]) -> list[PolicyView]:
     definitions = [Definition.model_validate(row.definition) for row in rows]
     called = await _called(session, definitions)
     inactive = await _inactive(session, {definition.assignee for definition in definitions})
@@ -240,6 +246,7 @@ async def _views(session: AsyncSession, rows: Sequence[RolePolicyRow]) -> list[P
             **_content(row, definition, called),
             id=row.id,
             rank=row.rank,
+            order=_seen(order),
             passed_over=inactive.get(definition.assignee) if row.enabled else "off",
             created_at=row.created_at,
             changed_at=row.changed_at,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +20,7 @@ from services.engagement.rules.schemas import (
 )
 from services.kit.auth import Actor
 from services.kit.clock import now
-from services.kit.errors import Invalid, NotFound, VersionConflict
+from services.kit.errors import NotFound, VersionConflict
 from services.kit.ids import is_id, new_id
 from services.kit.paging import Page, cut, decode_after
 from services.store import audit
@@ -103,7 +102,7 @@ async def create_rule(session: AsyncSession, actor: Actor, new: NewRule) -> Rule
     """
     actor.require(Action.MANAGE_SETTINGS)
     when, engage, role = await _resolve(session, new.when, new.engage, new.role)
-    definition = _definition(when, engage, role)
+    definition = Definition.model_validate({"when": when, "engage": engage, "role": role})
     at = now()
     row = RuleRow(
         id=new_id(),
@@ -138,7 +137,7 @@ async def change_rule(
     before = (await _views(session, [row]))[0]
     old = Definition.model_validate(row.definition)
     when, engage, role = await _resolve(session, changes.when, changes.engage, changes.role)
-    definition = _definition(when or old.when, engage or old.engage, role or old.role)
+    definition = Definition(when=when or old.when, engage=engage or old.engage, role=role or old.role)
     name = changes.name or row.name
     enabled = row.enabled if changes.enabled is None else changes.enabled
     if (name, enabled, definition) == (row.name, row.enabled, old):
@@ -149,17 +148,8 @@ async def change_rule(
     await end_version(session, RuleVersion, RuleVersion.rule_id == row.id, row.changed_at)
     await _put_in_force(session, actor, row, definition)
     view = (await _views(session, [row]))[0]
-    told, tells = _audited(before), _audited(view)
-    changed = [each for each in told if told[each] != tells[each]]
-    audit.record(
-        session,
-        actor.origin,
-        "rule.changed",
-        row.id,
-        row.name,
-        before={each: told[each] for each in changed},
-        after={each: tells[each] for each in changed},
-    )
+    was, is_ = audit.difference(_audited(before), _audited(view))
+    audit.record(session, actor.origin, "rule.changed", row.id, row.name, before=was, after=is_)
     return view
 
 
@@ -201,20 +191,11 @@ async def _resolve(
 ) -> tuple[Group | None, tuple[Target, ...] | None, str | None]:
     """What the parts that are given say; everything that is wrong with them is told at once."""
     resolver = Resolver(session)
-    group = None if when is None else await resolver.group(when, "when")
+    group = None if when is None else await resolver.when(when, "when")
     targets = None if engage is None else await resolver.targets(engage, "engage")
     known = None if role is None else await resolver.role(role, "role", ENGAGED_AS)
     resolver.require()
     return group, targets, known
-
-
-def _definition(when: Group | None, engage: tuple[Target, ...] | None, role: str | None) -> Definition:
-    try:
-        return Definition.model_validate({"when": when, "engage": engage, "role": role})
-    except ValidationError as error:
-        fault = error.errors()[0]
-        message = f"This {fault['msg'].removeprefix('Value error, ')}."
-        raise Invalid.of(".".join(str(part) for part in fault["loc"]), "too_large", message) from error
 
 
 async def _put_in_force(session: AsyncSession, actor: Actor, row: RuleRow, definition: Definition) -> None:

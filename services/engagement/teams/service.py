@@ -13,6 +13,7 @@ from services.kit.clock import now
 from services.kit.errors import Conflict, Invalid, NotFound
 from services.kit.ids import new_id
 from services.kit.paging import Page
+from services.store import audit
 from services.store.contacts import Individual, claim_addresses
 from services.store.teams import Team, TeamMember
 
@@ -52,7 +53,9 @@ async def create_team(session: AsyncSession, actor: Actor, new: NewTeam) -> Team
     await _set_list(session, row, new.notify, new.list_address)
     await _set_members(session, row, new.members)
     await terms.replace(session, actor, row, new.terms)
-    return await _view(session, row)
+    view = await _view(session, row)
+    audit.record(session, actor.origin, "team.created", row.id, row.name, after=_audited(view))
+    return view
 
 
 async def change_team(
@@ -65,6 +68,7 @@ async def change_team(
         Invalid: ``name_taken``, ``unknown``, ``missing``, ``email_taken``.
     """
     row = await named.to_change(session, actor, Team, team, version)
+    before = await _view(session, row)
     if changes.name is not None and changes.name != row.name:
         await named.require_free_name(session, Team, changes.name, row.id)
         row.name = changes.name
@@ -73,8 +77,7 @@ async def change_team(
     await _set_list(session, row, changes.notify or row.notify, changes.list_address)
     if changes.members is not None:
         await _set_members(session, row, changes.members)
-    await session.flush()
-    return await _view(session, row)
+    return await _changed(session, actor, row, before)
 
 
 async def put_terms(
@@ -86,8 +89,9 @@ async def put_terms(
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await named.to_change(session, actor, Team, team, version)
+    before = await _view(session, row)
     await terms.replace(session, actor, row, phrases)
-    return await _view(session, row)
+    return await _changed(session, actor, row, before)
 
 
 async def add_member(session: AsyncSession, actor: Actor, team: str, text: str) -> None:
@@ -104,7 +108,9 @@ async def add_member(session: AsyncSession, actor: Actor, team: str, text: str) 
     count = await session.scalar(select(func.count()).select_from(TeamMember).where(TeamMember.team_id == row.id))
     if (count or 0) >= MAX_TEAM:
         raise Conflict(f"A team has at most {MAX_TEAM} members. Remove one first, or make another team.", "team_full")
+    before = await _view(session, row)
     session.add(TeamMember(organization_id=row.organization_id, team_id=row.id, individual_id=person.id))
+    await _changed(session, actor, row, before)
 
 
 async def remove_member(session: AsyncSession, actor: Actor, team: str, individual: str) -> None:
@@ -117,7 +123,9 @@ async def remove_member(session: AsyncSession, actor: Actor, team: str, individu
     membership = await session.get(TeamMember, (row.id, individual))
     if membership is None:
         raise NotFound("member")
+    before = await _view(session, row)
     await session.delete(membership)
+    await _changed(session, actor, row, before)
 
 
 async def deactivate(session: AsyncSession, actor: Actor, team: str, version: int | None = None) -> None:
@@ -127,8 +135,10 @@ async def deactivate(session: AsyncSession, actor: Actor, team: str, version: in
         NotFound, Forbidden, VersionConflict: see there.
     """
     row = await named.to_change(session, actor, Team, team, version)
+    before = await _view(session, row)
     row.active = False
     await _set_list(session, row, row.notify, None)
+    await _changed(session, actor, row, before)
 
 
 async def _set_list(session: AsyncSession, row: Team, notify: str, address: str | None) -> None:
@@ -195,3 +205,24 @@ async def _view(session: AsyncSession, row: Team) -> TeamView:
     people = await session.scalars(query.order_by(Individual.name, Individual.id))
     members = [TeamMemberView(id=each.id, name=each.name, email=each.email, active=each.active) for each in people]
     return TeamView(**(await _entries(session, [row]))[0].model_dump(), members=members)
+
+
+async def _changed(session: AsyncSession, actor: Actor, row: Team, before: TeamView) -> TeamView:
+    """The team as it has become; what is not as it was before goes into the audit log."""
+    await session.flush()
+    view = await _view(session, row)
+    was, is_ = audit.difference(_audited(before), _audited(view))
+    if was:
+        audit.record(session, actor.origin, "team.changed", row.id, row.name, before=was, after=is_)
+    return view
+
+
+def _audited(view: TeamView) -> dict[str, object]:
+    return {
+        "name": view.name,
+        "members": [member.label for member in view.members],
+        "notify": view.notify,
+        "list_address": view.list_address,
+        "terms": view.terms,
+        "active": view.active,
+    }
