@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.accounts.schemas import Choices
 from workflows.domain.events import Visibility
 
-VISIBILITIES: Final[dict[str, str]] = {Visibility.PUBLIC: "Everyone here", Visibility.RESTRICTED: "Restricted"}
+VISIBILITIES: Final[dict[str, str]] = {Visibility.PUBLIC: "Public", Visibility.RESTRICTED: "Restricted"}
 """What it is called who may see an incident."""
 
 

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.datastructures import FormData
 
 from services.accounts import lists
 from services.kit.errors import Invalid
+from services.kit.forms import read_form
 from services.kit.routing import AdminRoute, CurrentSession
 from services.web.choices import Option
 from services.web.condition_draft import ConditionalDraft, DraftCondition
@@ -31,11 +32,7 @@ class DraftRoute(AdminRoute):
     only_reads = AdminRoute.only_reads | {"POST"}
 
 
-async def _form(request: Request) -> FormData:
-    return await request.form()
-
-
-Form = Annotated[FormData, Depends(_form)]
+Form = Annotated[FormData, Depends(read_form)]
 """The form that was sent, with all values of each field."""
 
 

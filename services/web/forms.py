@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from services.kit.conditions import number
 from services.kit.errors import Invalid
+from services.kit.forms import read_form
 
 _SENTENCES: Final = {
     "missing": "This is needed.",
@@ -21,13 +22,9 @@ _SENTENCES: Final = {
 }
 
 
-MAX_FIELDS: Final = 20_000
-"""How many fields a form has at most: one each for a crowd of people."""
-
-
 async def _fields(request: Request) -> dict[str, str]:
     # Browsers end lines with CR LF (WHATWG HTML, section 4.10.21.7); nothing else here does.
-    form = await request.form(max_fields=MAX_FIELDS)
+    form = await read_form(request)
     return {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
 
 

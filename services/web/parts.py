@@ -1,12 +1,12 @@
 """What each part of an incident's page shows; the page puts them together, and live updates fetch them one by one."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from services.desk.views import IncidentView
+from services.desk.views import Awaited, IncidentView
 from services.engagement import subscriptions
 from services.engagement.repository import present_among
 from services.engagement.service import Crowd
@@ -90,7 +90,7 @@ async def header(look: Look) -> Context:
     return {
         "lifecycle": track(look.incident),
         "transitions": moves(look.incident) if _can(look)["move"] else Moves(),
-        "engaged": look.crowd.present,
+        "crowd": look.crowd,
     }
 
 
@@ -132,7 +132,7 @@ async def timeline(look: Look) -> Context:
     page = await look.services.lifecycle.timeline(look.session, look.actor, look.incident.id, look.after)
     return {
         "timeline": {
-            "entries": [_entry(entry) for entry in page.data],
+            "entries": [_entry(entry) for entry in _told_once(page.data)],
             "older_href": _older(look, "timeline", page.pagination.after),
         },
         "after": look.after,
@@ -187,23 +187,37 @@ async def trouble(look: Look) -> Context:
                 "link": "See deliveries",
             }
         )
-    return {"trouble": [*_awaited(look.incident), *lines], "live_url": f"{look.address}/fragments/trouble"}
+    return {"trouble": [*_awaited(look), *lines], "live_url": f"{look.address}/fragments/trouble"}
 
 
-def _awaited(incident: IncidentView) -> list[Context]:
-    """What Muster waits for to bring people in, and why."""
-    lines = [
-        f"{each.service.name} cannot say who is on call{_quoted(each.reason)}. Muster keeps asking; "
-        + ("until then the commander stands in." if each.role == COMMANDER else "everyone else was brought in.")
-        for each in incident.awaited_on_call
+def _awaited(look: Look) -> list[Context]:
+    """What Muster waits for to bring people in, and why: a line for each on-call service, also if a rule and a policy name it."""
+    services: dict[str, list[Awaited]] = {}
+    for each in look.incident.awaited_on_call:
+        services.setdefault(each.service.id, []).append(each)
+    lines: list[Context] = [
+        {
+            "text": _waits(asked),
+            "href": f"/{look.actor.slug}/contacts/on-call/{service}",
+            "link": f"See {asked[0].service.name}",
+        }
+        for service, asked in services.items()
     ]
-    if incident.awaits_role_policies:
-        lines.append("The role policies could not be asked. Muster keeps asking; until then the commander stands in.")
-    return [{"text": line, "href": None} for line in lines]
+    if look.incident.awaits_role_policies:
+        text = "The role policies could not be asked. Muster keeps asking; until then the commander stands in."
+        lines.append({"text": text, "href": None})
+    return lines
 
 
-def _quoted(reason: str | None) -> str:
-    return f": “{reason.rstrip('.')}”" if reason else ""
+def _waits(asked: Sequence[Awaited]) -> str:
+    reasons = list(dict.fromkeys(each.reason.rstrip(".") for each in asked if each.reason))
+    why = f": “{'. '.join(reasons)}”" if reasons else ""
+    leads = [each.role == COMMANDER for each in asked]
+    meanwhile = [
+        *(["until then the commander stands in"] if any(leads) else []),
+        *(["everyone else was brought in"] if not all(leads) else []),
+    ]
+    return f"{asked[0].service.name} cannot say who is on call{why}. Muster keeps asking; {', and '.join(meanwhile)}."
 
 
 async def question(look: Look) -> Context:
@@ -218,7 +232,7 @@ async def receipt(look: Look) -> Context:
     """How far Muster has come with the report."""
     found = await look.services.intake.receipt(look.session, look.actor, look.incident.id)
     made = [local(look, resource) for resource in found.resources]
-    return {"receipt": found.model_copy(update={"resources": made}), "trouble": _awaited(look.incident)}
+    return {"receipt": found.model_copy(update={"resources": made}), "trouble": _awaited(look)}
 
 
 PARTS: Final[dict[str, tuple[str, Part]]] = {
@@ -275,6 +289,21 @@ def _older(look: Look, tab: str, after: str | None) -> str | None:
     return None if after is None else f"{look.address}?{urlencode({'tab': tab, 'after': after})}"
 
 
+def _told_once(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    """These without those that say once more, for a policy after a rule, that it is not known who is on call, until it is."""
+    kept: list[TimelineEntry] = []
+    told: set[tuple[str, str | None]] = set()
+    for entry in reversed(entries):
+        said = (entry.text, entry.detail)
+        if entry.kind == "on_call_resolved":
+            told.clear()
+        if entry.kind != "on_call_awaited" or said not in told:
+            kept.append(entry)
+        if entry.kind == "on_call_awaited":
+            told.add(said)
+    return kept[::-1]
+
+
 def _entry(entry: TimelineEntry) -> Context:
     text = entry.text if entry.actor else f"{entry.text[:1].upper()}{entry.text[1:]}"
     return {
@@ -285,6 +314,7 @@ def _entry(entry: TimelineEntry) -> Context:
         "text": text,
         "html": to_html(entry.note) if entry.note else "",
         "detail": entry.detail,
+        "until": entry.until,
         "people": entry.people,
         "left_out": entry.left_out,
     }

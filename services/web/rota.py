@@ -1,4 +1,4 @@
-"""A rotation as people read and write it: its layers in words, its hours as lines, and its shifts as bars."""
+"""A rotation as people write and see it: its hours from lines, and its shifts as bars."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.engagement.rotation import MAX_HOURS, WEEKDAYS, Hours, Layer, Weekday
+from services.engagement.oncall.wording import DAYS
+from services.engagement.rotation import MAX_HOURS, WEEKDAYS
 from services.engagement.schemas import ShiftView
 from services.kit.errors import Invalid
 
 TONES: Final = 5
 """How many tones bars have; each also bears its name."""
-_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # The days end with a letter, so that there is one way only to read a row of spaces.
 _LINE: Final = re.compile(r"(?P<days>[A-Za-z ,–-]*[A-Za-z])\s+(?P<begin>\d\d?:\d\d)\s*[–-]\s*(?P<end>\d\d?:\d\d)")
 _MAX_LINE: Final = 100
@@ -34,21 +34,6 @@ class Mark(NamedTuple):
 
     x: str
     text: str
-
-
-def cadence(layer: Layer) -> str:
-    """When a layer hands over: "Every week, on Monday at 09:00"."""
-    days = layer.every.length.days
-    at = f"{layer.starts_at:%H:%M}"
-    if days % 7:
-        return f"Every day at {at}" if days == 1 else f"Every {days} days at {at}"
-    weekday = _DAYS[layer.starts_at.weekday()]
-    return f"Every week, on {weekday} at {at}" if days == 7 else f"Every {days // 7} weeks, on {weekday} at {at}"
-
-
-def lines_of(only: Iterable[Hours]) -> str:
-    """Hours as they are typed: "Mon–Fri 09:00–17:00", one a line."""
-    return "\n".join(f"{_weekdays(each.weekdays)} {each.from_:%H:%M}–{each.until:%H:%M}" for each in only)
 
 
 def hours_of(field: str, lines: Sequence[str]) -> list[dict[str, Any]]:
@@ -96,21 +81,6 @@ def axis(begin: datetime, end: datetime, zone: ZoneInfo) -> list[Mark]:
     return marks
 
 
-def _weekdays(given: Sequence[Weekday]) -> str:
-    numbers = sorted(WEEKDAYS.index(day) for day in given)
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(_short(run[0]) if len(run) == 1 else f"{_short(run[0])}–{_short(run[-1])}" for run in runs)
-
-
-def _short(number: int) -> str:
-    return WEEKDAYS[number].capitalize()
-
-
 def _read_days(text: str) -> list[str] | None:
     found: list[str] = []
     for part in text.replace("–", "-").split(","):
@@ -124,7 +94,7 @@ def _read_days(text: str) -> list[str] | None:
 
 def _read_day(text: str) -> int | None:
     word = text.strip().lower()
-    full = [day.lower() for day in _DAYS]
+    full = [day.lower() for day in DAYS]
     return next((number for number, day in enumerate(full) if len(word) >= 3 and day.startswith(word)), None)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -48,6 +49,32 @@ async def test_from_contacts_to_whoever_is_on_call(visitor: Visitor, tab: Tab) -
     await expect(page.locator("#main")).to_contain_text("is on call until")
     await expect(page.get_by_role("row")).to_have_count(4)
     await tab.check()
+
+
+async def test_an_override_is_in_the_zone_in_which_the_page_is_shown(visitor: Visitor) -> None:
+    ana = await visitor.org.individual("Ana Alpha")
+    layer = {"name": "All", "time_zone": "Europe/Berlin", "starts_at": "2026-01-05T09:00", "every": {"weeks": 1}}
+    rotation = {"layers": [layer | {"members": [ana["id"]]}]}
+    service = await visitor.org.post("/oncall-services", {"name": "Ledger", "rotation": rotation})
+    tab = await visitor.tab(timezone_id="Asia/Tokyo", locale="en-GB")
+    page = tab.page
+    await tab.open(f"/{visitor.org.slug}/contacts/on-call/{service['id']}")
+    await expect(page.get_by_text("Times in Asia/Tokyo")).to_be_visible()
+    await expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    midnight = now().astimezone(ZoneInfo("Asia/Tokyo")).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    mark = page.locator("svg.axis text").first
+    await expect(mark).to_have_text(f"{midnight:%a} {midnight.day}")
+    placed = float((await mark.get_attribute("x") or "").rstrip("%")) / 100 * timedelta(days=14)
+    assert abs(now() + placed - midnight) < timedelta(minutes=5)
+    await page.get_by_role("combobox", name="Person").fill("Ana Alpha")
+    await page.get_by_label("From").fill("2050-07-01T10:00")
+    await page.get_by_label("Until").fill("2050-07-01T12:00")
+    await page.get_by_role("button", name="Add override").click()
+    saved = re.compile("Saved: Ana Alpha is on call from Fri,? 1 Jul, 10:00 until Fri,? 1 Jul, 12:00, Asia/Tokyo.")
+    await expect(page.locator(".flash")).to_have_text(saved)
+    [override] = (await visitor.org.get(f"/oncall-services/{service['id']}"))["overrides"]
+    assert override["from"] == "2050-07-01T01:00:00Z"
+    await expect(page.get_by_role("button", name="Remove the override by Ana Alpha")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -44,6 +44,28 @@ async def test_terms_and_edits_are_tried_before_they_count(visitor: Visitor) -> 
     await page.locator("#people li[id^=person-]", has_text="Ana").wait_for()
 
 
+async def test_a_team_is_tried_before_it_is_added(visitor: Visitor) -> None:
+    org = visitor.org
+    await org.report("A credential--LEAK again")
+    tab = await visitor.tab()
+    page, here = tab.page, f"/{org.slug}/contacts/teams"
+    await tab.open(here)
+    await page.get_by_label("Name").fill("Leaks")
+    await page.get_by_label("Members").fill("Olive Owner")
+    await page.get_by_label("Terms").fill("Credential Leak")
+    await page.get_by_role("button", name="Try it").click()
+    await tab.arrive(f"{here}/new/try")
+    tried = page.get_by_role("region", name="1 incident of the last 90 days would have matched")
+    assert "A credential--LEAK again" in await tried.inner_text()
+    assert await page.evaluate("document.activeElement.id") == "tried", "one is led to what came of it"
+    await tab.check()
+    assert await page.get_by_label("Members").input_value() == "Olive Owner"
+    await page.get_by_role("button", name="Add team").click()
+    await tab.arrive(f"{here}/[^/]+\\?done=added")
+    [made] = (await org.get("/teams"))["data"]
+    assert (made["name"], made["member_count"], made["terms"]) == ("Leaks", 1, ["Credential Leak"])
+
+
 async def test_a_rule_is_tried_on_a_phone(visitor: Visitor) -> None:
     org = visitor.org
     await org.report("Disk", severity="Critical")

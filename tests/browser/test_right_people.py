@@ -34,7 +34,8 @@ async def test_from_an_empty_organization_to_the_right_people(visitor: Visitor, 
     await visitor.org.until(lambda: visitor.org.all_sent("INC-1"))
     await tab.open(f"/{slug}/inbox")
     for name in PEOPLE[:4]:
-        await expect(page.get_by_text(f"To {name} · Email", exact=True)).to_have_count(1)
+        # Whoever was handed the command is told of that as well.
+        await expect(page.get_by_text(f"To {name} · Email", exact=True)).to_have_count(2 if name == "Ben Beta" else 1)
     await expect(page.get_by_text("To Eli Epsilon · Email", exact=True)).to_have_count(0)
 
 

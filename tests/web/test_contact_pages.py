@@ -2,17 +2,24 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from services.engagement.oncall.provider import Duty, ProviderFailed
+from services.engagement.oncall.wording import lines_of
 from services.engagement.rotation import MAX_HOURS, Hours
+from services.engagement.targets import PROVIDERS
 from services.kit.clock import now
 from services.kit.errors import Invalid
-from services.web.rota import hours_of, lines_of
+from services.store.teams import OnCallService
+from services.web.rota import hours_of
 from tests.accounts.members import member
+from tests.support.providers import Momentary
 from tests.support.running import Organization, RunningMuster
 from tests.web.browser import HTML, Browser
+from workflows.domain.policy import Role
 
 
 def said_at(page: str, field: str) -> str:
@@ -155,7 +162,7 @@ async def test_the_page_tells_who_is_on_call_but_not_active_and_what_goes_on(bro
     made = await org.post("/oncall-services", {"name": "Ledger", "rotation": {"layers": [layer]}})
     here = f"/{org.slug}/contacts/on-call"
     page = (await browser.get(f"{here}/{made['id']}")).text
-    assert "and on" in page
+    assert "after these two weeks" in page
     assert "not active" not in page
     await org.patch(f"/individuals/{ana['id']}", {"active": False})
     assert "Ana is on call, but is not active" in (await browser.get(f"{here}/{made['id']}")).text
@@ -182,11 +189,29 @@ async def test_an_override_is_on_the_clocks_of_its_zone(browser: Browser, org: O
         answer = await browser.send(page, f"{page}/overrides", **(good | change))
         assert answer.status_code == 422
         assert said_at(answer.text, field)
-    assert (await browser.send(page, f"{page}/overrides", **good)).status_code == 303
+    saved = await browser.send(page, f"{page}/overrides", **good)
+    assert saved.status_code == 303
+    flash = re.search(r'<p class="flash good">(.*?)</p>', (await browser.get(saved.headers["location"])).text)
+    assert flash
+    assert re.sub(r"<[^>]*>", "", flash[1]) == "Saved: Cai is on call from Fri 1 Jul, 13:00 until Sat 2 Jul, 13:00, UTC."
     [override] = (await org.get(f"/oncall-services/{service['id']}"))["overrides"]
     assert override["from"] == "2050-07-01T13:00:00Z"
     assert (await browser.send(page, f"{page}/overrides/remove", override=override["id"])).status_code == 303
     assert (await org.get(f"/oncall-services/{service['id']}"))["overrides"] == []
+
+
+@pytest.mark.feature("E10", "O2")
+@pytest.mark.parametrize(("chosen", "shown"), [(None, "UTC"), ("Asia/Tokyo", "Asia/Tokyo")])
+async def test_an_override_is_given_in_the_zone_of_its_page(
+    browser: Browser, org: Organization, chosen: str | None, shown: str
+) -> None:
+    ana = await org.individual("Ana")
+    await org.patch("/me", {"preferences": {"time_zone": chosen}})
+    layer = {"name": "All", "time_zone": "Europe/Berlin", "starts_at": "2026-01-05T09:00", "every": {"weeks": 1}}
+    made = await org.post("/oncall-services", {"name": "Ledger", "rotation": {"layers": [layer | {"members": [ana["id"]]}]}})
+    page = (await browser.get(f"/{org.slug}/contacts/on-call/{made['id']}")).text
+    assert f"Times in <span data-zone>{shown}</span>" in page
+    assert value_of(page, "time_zone") == shown
 
 
 @pytest.mark.feature("O4")
@@ -232,6 +257,38 @@ async def test_an_individual_gets_further_addresses(browser: Browser, org: Organ
     assert (await org.get(f"/individuals/{ana['id']}"))["addresses"] == ["a@x.example"]
 
 
+@pytest.mark.feature("E1", "O4")
+async def test_a_member_with_further_addresses_saves_their_own_entry(muster: RunningMuster, org: Organization) -> None:
+    async with member(muster, org) as mia:
+        await org.patch(f"/individuals/{mia.individual}", {"addresses": ["mia@other.example"]})
+        mia.api.base_url = muster.base_url
+        mia.api.headers.update(HTML)
+        own = Browser(mia.api, org.slug)
+        page = f"/{org.slug}/contacts/individuals/{mia.individual}"
+        shown = (await own.get(page)).text
+        assert "mia@other.example" in shown
+        assert 'name="addresses"' not in shown
+        wrong = await own.send(page, page, name="", terms="disk")
+        assert (wrong.status_code, said_at(wrong.text, "name"), value_of(wrong.text, "terms")) == (422, "This is needed.", "disk")
+        assert (await own.send(page, page, name="Mia M.", terms="disk")).status_code == 303
+        changed = await org.get(f"/individuals/{mia.individual}")
+        kept = {"name": "Mia M.", "terms": ["disk"], "email": mia.email, "addresses": ["mia@other.example"], "active": True}
+        assert changed == changed | kept
+
+
+@pytest.mark.feature("E1", "O4")
+async def test_an_administrator_saves_the_terms_of_an_owner(muster: RunningMuster, org: Organization) -> None:
+    owner = (await org.get("/me"))["individual"]
+    await org.patch(f"/individuals/{owner['id']}", {"addresses": ["owner@other.example"]})
+    async with member(muster, org, "Adi", Role.ADMIN) as adi:
+        adi.api.base_url = muster.base_url
+        adi.api.headers.update(HTML)
+        page = f"/{org.slug}/contacts/individuals/{owner['id']}"
+        assert (await Browser(adi.api, org.slug).send(page, page, terms="disk")).status_code == 303
+    changed = await org.get(f"/individuals/{owner['id']}")
+    assert (changed["terms"], changed["addresses"], changed["name"]) == (["disk"], ["owner@other.example"], owner["name"])
+
+
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
@@ -255,3 +312,26 @@ def test_reading_hours_takes_no_longer_than_they_are() -> None:
         hours_of("only", ["a" + " " * 24_000 + "x"] * MAX_HOURS)
     with pytest.raises(Invalid, match="at most 20"):
         hours_of("only", ["Mon 09:00–10:00"] * (MAX_HOURS + 1))
+
+
+class Away(Momentary):
+    """A provider that cannot be reached."""
+
+    async def on_call(self, duty: Duty, at: datetime) -> tuple[str, ...]:
+        raise ProviderFailed(f"Pagers are down, so nobody knows who looks after {duty.name}.")
+
+
+@pytest.mark.feature("E10")
+async def test_a_provider_that_cannot_tell_is_told(
+    muster: RunningMuster, org: Organization, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROVIDERS, "pagers", Away())
+    made = await org.post("/oncall-services", {"name": "Ledger"})
+    async with muster.muster.database.write((await org.get("/me"))["organization"]["id"]) as session:
+        await session.execute(update(OnCallService).values(provider="pagers"))
+    here = f"/{org.slug}/contacts/on-call"
+    for page in (here, f"{here}/{made['id']}"):
+        shown = (await browser.get(page)).text
+        assert "Cannot tell now</span>" in shown
+        assert "Pagers are down, so nobody knows who looks after Ledger." in shown
+        assert "Nobody is on call" not in shown

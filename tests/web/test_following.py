@@ -9,8 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from services.kit.clock import now
-from services.store.contacts import TermRow
+from services.kit.ids import new_id
+from services.store.accounts import Account
+from services.store.contacts import Individual, TermRow
+from services.store.subscriptions import Subscription
 from tests.accounts.members import Member, member
+from tests.kit.problems import problem
 from tests.support.running import Organization, RunningMuster
 from tests.web.browser import HTML
 from workflows.domain.policy import Role
@@ -189,3 +193,39 @@ async def test_noisy_and_dead_ones_are_listed_for_administrators(muster: Running
         assert (await jo.api.get(f"{here}/terms", headers=HTML)).status_code == 403
         empty = words((await ada.api.get(here, params={"show": "noisy"}, headers=HTML)).text)
         assert "No noisy rule is there." in empty
+
+
+async def test_who_follows_is_shown_in_part_with_a_way_to_all(muster: RunningMuster, org: Organization) -> None:
+    incident = await org.report("Disk")
+    organization = (await org.get("/me"))["organization"]["id"]
+    common = {"organization_id": organization, "version": 1, "created_at": now()}
+    people = {new_id(): f"Follower {number:02}" for number in range(60)}
+    async with muster.muster.database.write(organization) as session:
+        session.add_all(Individual(id=each, name=name, email=f"{each}@x.example", **common) for each, name in people.items())
+        await session.flush()
+        session.add_all(
+            Account(
+                id=new_id(), organization_id=organization, individual_id=each, role=Role.MEMBER, active=True, created_at=now()
+            )
+            for each in people
+        )
+        session.add_all(
+            Subscription(organization_id=organization, incident_id=incident["id"], individual_id=each, at=now())
+            for each in people
+        )
+    path = f"/incidents/{incident['id']}/subscribers"
+    first = await org.get(path)
+    assert len(first["data"]) == first["pagination"]["page_size"] == 25
+    assert [each["name"] for each in await org.every(path)] == list(people.values())
+    problem(await org.api.get(path, params={"after": "x"}), 400, "unknown_after")
+    here = f"{muster.base_url}/{org.slug}/incidents/{incident['reference']}"
+    page = words((await org.api.get(here, headers=HTML)).text)
+    assert "Following: 60" in page
+    assert "Follower 49 and 10 more" in page
+    assert "Follower 50" not in page
+    everyone = (await org.api.get(f"{here}/people/following", headers=HTML)).text
+    assert ("Follower 49" in everyone, "Follower 50" in everyone) == (True, False)
+    following = re.search(r'href="([^"]*)" rel="next"', everyone)
+    assert following
+    rest = (await org.api.get(f"{muster.base_url}{unescape(following[1])}", headers=HTML)).text
+    assert ("Follower 49" in rest, "Follower 59" in rest, 'rel="next"' in rest) == (False, True, False)

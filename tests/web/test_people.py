@@ -49,6 +49,24 @@ async def test_a_link_to_the_form_shows_the_commander(browser: Browser, org: Org
     assert 'value="Nobody &lt;"' in (await browser.get(f"/{browser.slug}/incidents/report?commander=Nobody+<")).text
 
 
+@pytest.mark.feature("E1", "N1")
+async def test_a_mailing_list_is_counted_and_told_as_one(browser: Browser, org: Organization) -> None:
+    legal = {"name": "Legal desk", "notify": "list", "list_address": "legal@example.org", "terms": ["GDPR"]}
+    await org.post("/teams", legal)
+    await org.report("GDPR leak")
+    here = f"/{browser.slug}/incidents/INC-1"
+    await org.until(lambda: org.all_sent("INC-1"))
+    for path in (here, f"{here}/people"):
+        assert "1 person and 1 mailing list" in (await browser.get(path)).text
+    [mail] = [each for each in (await org.get("/inbox"))["data"] if "legal@example.org" in each["text"]]
+    shown = (await browser.get(f"/{browser.slug}/inbox/{mail['id']}/html")).text
+    for told in (mail["text"], shown):
+        assert "Legal desk (list) is told because the term" in told
+        assert "whoever works on it opens the incident, and joins it" in told
+        assert "participant" not in told
+        assert "not relevant" not in told
+
+
 @pytest.mark.feature("E9", "E6")
 async def test_an_incident_s_pages_take_a_name(browser: Browser, org: Organization) -> None:
     await _two_called_ana(org)

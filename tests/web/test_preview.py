@@ -8,7 +8,7 @@ import pytest
 from tests.accounts.members import member
 from tests.engagement.test_preview import past
 from tests.support.running import Organization, RunningMuster
-from tests.web.browser import Browser
+from tests.web.browser import HTML, Browser
 from tests.web.test_contact_pages import said_at, value_of
 from tests.web.test_rules import entry, open_editor
 
@@ -52,6 +52,41 @@ async def test_terms_are_tried_before_they_are_saved(muster: RunningMuster, brow
         assert (await browser.get(here + behind)).headers["location"] == here
     assert (await org.get(f"/individuals/{ana['id']}"))["terms"] == []
     assert (await org.get(f"/teams/{team['id']}"))["name"] == "Team Disks"
+
+
+async def test_terms_are_tried_before_what_has_them_is_added(muster: RunningMuster, browser: Browser, org: Organization) -> None:
+    await past(muster, org, "A <leak>", [0, 15, 15])
+    typed = {"name": "Not yet", "email": "not yet", "members": "Ana\nwho?", "terms": "LEAK\nnothing"}
+    kept = {"individuals": ("name", "email", "terms"), "teams": ("name", "members", "terms"), "on-call": ("name", "terms")}
+    for tab, fields in kept.items():
+        here = f"/{org.slug}/contacts/{tab}"
+        to = f"{here}/new/edit/try" if tab == "on-call" else f"{here}/new/try"
+        page = (await browser.get(here)).text
+        assert f'formaction="{to}"' in page
+        assert "would have matched" not in page
+        token = re.findall(r'name="csrf_token" value="([^"]*)"', page)[0]
+        tried = await browser.client.post(to, data=typed | {"csrf_token": token})
+        assert tried.status_code == 200
+        assert {field: value_of(tried.text, field) for field in fields} == {field: typed[field] for field in fields}
+        assert "3 incidents of the last 90 days would have matched" in tried.text
+        assert "Nothing was saved." in tried.text
+        assert "A <[leak]>, 15 days ago in the title" in words(tried.text)
+        wrong = await browser.client.post(to, data=typed | {"csrf_token": token, "terms": "!"})
+        assert (wrong.status_code, said_at(wrong.text, "terms")) == (422, "“!” has no word in it.")
+        assert value_of(wrong.text, "name") == "Not yet"
+        assert (await browser.client.post(to, data=typed)).status_code == 403
+        assert (await browser.get(to)).headers["location"] == here
+        async with member(muster, org) as mia:
+            assert (await mia.api.post(f"{muster.base_url}{to}", data=typed)).status_code == 403
+            assert to not in (await mia.api.get(f"{muster.base_url}{here}", headers=HTML)).text
+    assert (await org.get("/teams"))["data"] == (await org.get("/oncall-services"))["data"] == []
+    assert (await org.get("/individuals", q="not"))["data"] == []
+    for number in range(26):
+        await org.individual(f"Somebody {number}")
+    here = f"/{org.slug}/contacts/individuals"
+    tried = await browser.client.post(f"{here}/new/try", data=typed | {"csrf_token": token})
+    further = re.findall(r'href="([^"]*)" rel="next"', tried.text)[0]
+    assert further.startswith(f"{here}?after="), "the list goes on from there"
 
 
 async def test_what_was_saved_shows_what_it_would_have_matched(

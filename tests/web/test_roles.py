@@ -67,9 +67,12 @@ async def test_a_policy_is_written_and_changed(browser: Browser, org: Organizati
     await editor.save(name="Mine")
     assert editor.answer.status_code == 412
     assert 'value="Mine"' in editor.answer.text
-    await editor.save()
+    await editor.save(enabled=[])
+    assert "The policy was saved. It is off, so it chooses nobody." in read(await browser.get(editor.answer.headers["location"]))
     assert (await org.get(f"/role-policies/{made['id']}"))["name"] == "Mine"
-    gone = await browser.send(editor.path, f"{editor.path}/delete")
+    hasty = await browser.send(editor.path, f"{editor.path}/delete")
+    assert (hasty.status_code, "Tick “I understand” to delete this policy." in hasty.text) == (422, True)
+    gone = await browser.send(editor.path, f"{editor.path}/delete", understood="true")
     assert "The policy was deleted" in read(await browser.get(gone.headers["location"]))
     assert (await browser.get(editor.path)).status_code == 404
 
@@ -91,14 +94,22 @@ async def test_policies_are_moved_and_switched(browser: Browser, org: Organizati
     async def order() -> list[str]:
         return [each["name"] for each in (await org.get("/role-policies"))["data"]]
 
+    async def move(policy: dict[str, Any], where: str) -> httpx.Response:
+        """Press an arrow, if there is one."""
+        path = f"{here}/policies/{policy['id']}/move"
+        page = (await browser.get(here)).text
+        form = re.search(rf'action="{path}">(.*?)</form>', page, re.DOTALL)
+        assert form
+        ranks = re.findall(r'name="rank" value="(\d+)" aria-label="Ask \w+ (\w+)"', form[1])
+        return await browser.send(here, path, rank={there: rank for rank, there in ranks}[where])
+
     page = (await browser.get(here)).text
     assert page.index(">one<") < page.index(">three<") < page.index(">two<")
-    moved = await browser.send(here, f"{here}/policies/{last['id']}/move", up="1")
+    moved = await move(last, "earlier")
     assert moved.headers["location"] == f"{here}#policy-{last['id']}"
     assert await order() == ["three", "one", "two"]
-    await browser.send(here, f"{here}/policies/{last['id']}/move", up="1")
-    assert await order() == ["three", "one", "two"]
-    await browser.send(here, f"{here}/policies/{last['id']}/move", down="1")
+    assert "Ask three earlier" not in (await browser.get(here)).text
+    await move(last, "later")
     assert await order() == ["one", "three", "two"]
     await browser.send(here, f"{here}/policies/{first['id']}/switch")
     assert ">Off<" in (await browser.get(here)).text
@@ -171,6 +182,26 @@ async def test_the_commander_hands_over_and_then_leaves(browser: Browser, org: O
     assert "The queue is yours." in page
     assert (await browser.send(here, f"{here}/leave")).status_code == 303
 
+    async def told() -> bool:
+        ledger = read(await browser.get(f"/{browser.slug}/deliveries?recipient=Ben"))
+        return ledger.count("Hand-over to Ben") == 2
+
+    await org.until(told)
+
+
+async def test_it_says_who_is_told_that_they_are_the_commander(browser: Browser, org: Organization) -> None:
+    ben = await org.individual("Ben")
+    incident = await org.report("Queue grows")
+    await org.post(f"/incidents/{incident['id']}/participants", {"individual": ben["id"]})
+    here = f"/{browser.slug}/incidents/INC-1"
+    page = read(await browser.get(here))
+    assert "Somebody who is here, by name or address. They are told by email and in the channel." in page
+    assert "Hand over the command What Ben should know (optional) Make commander Ben is told by email and in the channel." in page
+    await browser.send(here, f"{here}/commander", individual=ben["id"])
+    page = read(await browser.get(here))
+    assert "Make commander" in page
+    assert "Olive Owner is told" not in page
+
 
 async def test_roles_are_shown_beside_people(browser: Browser, org: Organization) -> None:
     await org.individual("Kai Okafor")
@@ -194,7 +225,7 @@ async def test_a_policy_that_changed_meanwhile_is_neither_switched_nor_deleted(b
     await org.patch(f"/role-policies/{made['id']}", {"name": "new"})
     for refused, said in (
         (await browser.send(here, f"{path}/switch", version="1"), "was not switched"),
-        (await browser.send(path, f"{path}/delete", version="1"), "was not deleted"),
+        (await browser.send(path, f"{path}/delete", version="1", understood="true"), "was not deleted"),
     ):
         assert refused.status_code == 412
         assert said in refused.text
@@ -203,5 +234,39 @@ async def test_a_policy_that_changed_meanwhile_is_neither_switched_nor_deleted(b
     for _ in range(2):
         assert (await browser.send(here, f"{path}/switch", version="2")).status_code == 303
     assert (await org.get(f"/role-policies/{made['id']}"))["enabled"] is False
-    assert (await browser.send(path, f"{path}/delete", version="3")).status_code == 303
+    assert (await browser.send(path, f"{path}/delete", version="3", understood="true")).status_code == 303
     assert (await org.get("/role-policies"))["data"] == []
+
+
+@pytest.mark.feature("C11")
+async def test_of_two_who_move_policies_the_second_is_told(browser: Browser, org: Organization) -> None:
+    here = f"/{browser.slug}/settings/engagement/roles"
+    one, _, three = [await tagged(org, name) for name in ("one", "two", "three")]
+
+    async def names() -> list[str]:
+        return [each["name"] for each in (await org.get("/role-policies"))["data"]]
+
+    def told(answer: httpx.Response) -> bool:
+        return answer.status_code == 412 and "Someone changed these policies meanwhile, so none was moved." in answer.text
+
+    page = (await browser.get(here)).text
+    seen = re.findall(r'name="(csrf_token|order)" value="(\w+)"', page)
+    up, down = dict(seen) | {"rank": "2"}, dict(seen) | {"rank": "2"}
+    for _ in range(2):
+        # Pressed twice, it is moved once.
+        assert (await browser.client.post(f"{here}/policies/{three['id']}/move", data=up)).status_code == 303
+    assert await names() == ["one", "three", "two"]
+    refused = await browser.client.post(f"{here}/policies/{one['id']}/move", data=down)
+    assert told(refused)
+    assert refused.text.index(">one<") < refused.text.index(">three<") < refused.text.index(">two<")
+    assert await names() == ["one", "three", "two"]
+    # What is shown then can be moved; what says something else by then is looked at again.
+    again = dict(re.findall(r'name="(csrf_token|order)" value="(\w+)"', refused.text))
+    assert (await browser.client.post(f"{here}/policies/{one['id']}/move", data=again | {"rank": "2"})).status_code == 303
+    assert await names() == ["three", "one", "two"]
+    again = dict(re.findall(r'name="(csrf_token|order)" value="(\w+)"', (await browser.get(here)).text))
+    await org.patch(f"/role-policies/{three['id']}", {"enabled": False})
+    refused = await browser.client.post(f"{here}/policies/{one['id']}/move", data=again | {"rank": "1"})
+    assert told(refused)
+    assert ">Off<" in refused.text
+    assert (await browser.client.post(f"{here}/policies/{one['id']}/move", data=dict(seen) | {"rank": "0"})).status_code == 422

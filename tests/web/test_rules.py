@@ -139,7 +139,9 @@ async def test_a_rule_is_changed_and_deleted(browser: Browser, org: Organization
     here = f"/{browser.slug}/settings/engagement/rules/{made['id']}"
     page = (await browser.get(here)).text
     assert "Version 3 · Olive Owner" in page
-    gone = await browser.send(here, f"{here}/delete")
+    hasty = await browser.send(here, f"{here}/delete")
+    assert (hasty.status_code, "Tick “I understand” to delete this rule." in hasty.text) == (422, True)
+    gone = await browser.send(here, f"{here}/delete", understood="true")
     assert "The rule was deleted" in unescape((await browser.get(gone.headers["location"])).text)
     assert (await browser.get(here)).status_code == 404
     assert (await browser.get(f"{here}/draft")).status_code == 303
@@ -193,6 +195,17 @@ async def test_how_rules_do_is_said_in_words(muster: RunningMuster, browser: Bro
     assert "No rule has “nothing” in its name." in unescape((await browser.get(f"{here}?q=nothing")).text)
 
 
+async def test_a_rule_that_is_off_says_so(browser: Browser, org: Organization) -> None:
+    when = {"all": [{"attribute": "tag", "operator": "is", "values": ["x"]}]}
+    body = {"name": "X", "when": when, "engage": [{"individual": "Olive Owner"}], "enabled": False}
+    editor = await open_editor(browser, (await org.post("/engagement-rules", body))["id"])
+    assert editor.sentence.endswith("engage Olive Owner, as responder. It is off.")
+    await editor.save(name="Y")
+    saved = (await browser.get(editor.answer.headers["location"])).text
+    assert "The rule was saved. It is off, so it engages nobody." in saved
+    assert "next change of each incident" not in saved
+
+
 async def test_members_see_no_rules(muster: RunningMuster, org: Organization) -> None:
     async with member(muster, org) as mia:
         for path in ("", "/rules/new"):
@@ -209,10 +222,10 @@ async def test_a_rule_that_changed_meanwhile_is_not_deleted(browser: Browser, or
     assert "Everyone who sees an incident can read it there" in editor.answer.text
     assert editor.answer.text.count('name="version" value="1"') == 2
     await org.patch(f"/engagement-rules/{made['id']}", {"name": "New"})
-    refused = await browser.send(editor.path, f"{editor.path}/delete", version="1")
+    refused = await browser.send(editor.path, f"{editor.path}/delete", version="1", understood="true")
     assert refused.status_code == 412
     assert "was not deleted" in refused.text
     assert 'value="New"' in refused.text
     assert refused.text.count('name="version" value="2"') == 2
-    assert (await browser.send(editor.path, f"{editor.path}/delete", version="2")).status_code == 303
+    assert (await browser.send(editor.path, f"{editor.path}/delete", version="2", understood="true")).status_code == 303
     assert (await org.get("/engagement-rules"))["data"] == []

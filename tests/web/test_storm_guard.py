@@ -22,6 +22,10 @@ async def test_the_page_asks_with_all_names(muster: RunningMuster, org: Organiza
     page = (await browser.get(here)).text
     assert f"Bring in {CROWD} more people?" in page
     assert re.findall(r'name="bring:([^"]+)"', page) == people
+    # In the timeline as beside it, the moment is in the reader's zone.
+    asked = re.findall(r'Without an answer by <time datetime="([^"]*)"[^>]* data-time="clock">', page)
+    assert len(asked) == 2
+    assert len(set(asked)) == 1
     receipt = (await browser.get(f"{here}/receipt")).text
     assert f'{CROWD} people match: <a href="{here}#question">the commander is asked first</a>' in receipt
     await org.individual("Late", "valve")
@@ -52,23 +56,69 @@ async def test_the_page_asks_with_all_names(muster: RunningMuster, org: Organiza
     assert "Held back" in why
 
 
+@pytest.mark.feature("E7")
+async def test_more_than_a_thousand_can_be_ticked(muster: RunningMuster, org: Organization, browser: Browser) -> None:
+    people = await crowd(muster, org, count=1_200)
+    incident = await held(org)
+    here = f"/{org.slug}/incidents/{incident['reference']}"
+    ticked = {f"bring:{person}": "on" for person in people[1:]}
+    strange = await browser.client.post(
+        f"{here}/engagement-answer", data=ticked | {"bring_in": "chosen", "csrf_token": "guessed"}
+    )
+    assert strange.status_code == 403
+    answer = await browser.send(here, f"{here}/engagement-answer", bring_in="chosen", **ticked)
+    assert answer.status_code == 303, answer.text
+    assert "<summary>Left out: 1</summary>" in (await browser.get(here)).text
+
+
+@pytest.mark.feature("E7", "I4")
+async def test_an_answer_counts_though_somebody_has_come_in_since_the_page_was_shown(
+    muster: RunningMuster, org: Organization, browser: Browser
+) -> None:
+    await crowd(muster, org)
+    incident = await held(org)
+    here = f"/{org.slug}/incidents/{incident['reference']}"
+    late = await org.individual("Late", "valve")
+    await org.patch(f"/incidents/{incident['id']}", {"title": "The pump failed, and the valve"})
+
+    async def joined() -> bool:
+        return bool((await org.get(f"/incidents/{incident['id']}"))["held"]["count"] == CROWD + 1)
+
+    await org.until(joined)
+    (version,) = re.findall(r'name="version" value="(\d+)"', (await browser.get(f"{here}/fragments/question")).text)
+    await org.post(f"/incidents/{incident['id']}/participants", {"individual": late["id"]})
+    assert "Late" not in (await browser.get(f"{here}/fragments/question")).text
+    answer = await browser.send(here, f"{here}/engagement-answer", bring_in="none", version=version)
+    assert answer.status_code == 303, answer.text
+
+
 @pytest.mark.feature("E10", "E9")
 async def test_the_page_says_what_it_waits_for(muster: RunningMuster, org: Organization, browser: Browser) -> None:
     incident = await org.report("Disk")
     services = (Choice(id="ledger", name="Ledger"), Choice(id="web", name="Web"))
-    waiting = tuple(
-        Waiting(service=service, evidence=(), role=role) for service, role in zip(services, ("responder", COMMANDER), strict=True)
-    )
+    away = "Whoever is on call for Web is no longer active."
+    by_rule = (Waiting(service=services[0], evidence=()), Waiting(service=services[1], evidence=(), reason=away))
+    by_policy = (Waiting(service=services[1], evidence=(), role=COMMANDER, reason=away),)
     organization = (await org.get("/me"))["organization"]["id"]
-    drafts = [Draft(command_id="c", actor=None, body=body) for body in (OnCallAwaited(waiting=waiting), RolesAwaited())]
+    twice = (OnCallAwaited(waiting=by_policy), RolesAwaited(), OnCallAwaited(waiting=by_policy))
+    awaited = (OnCallAwaited(waiting=by_rule), *twice)
+    drafts = [Draft(command_id="c", actor=None, body=body) for body in awaited]
     async with muster.muster.database.write(organization) as session:
         await event_log.append(session, incident["id"], incident["version"], drafts)
     shown = await org.get(f"/incidents/{incident['id']}")
-    assert [each["service"]["name"] for each in shown["awaited_on_call"]] == ["Ledger", "Web"]
+    assert [each["service"]["name"] for each in shown["awaited_on_call"]] == ["Ledger", "Web", "Web"]
     assert shown["awaits_role_policies"]
     fragment = (await browser.get(f"/{org.slug}/incidents/INC-1/fragments/trouble")).text
     assert "Ledger cannot say who is on call. Muster keeps asking; everyone else was brought in." in fragment
-    assert "Web cannot say who is on call. Muster keeps asking; until then the commander stands in." in fragment
+    assert fragment.count("Web cannot say who is on call") == 1
+    assert (
+        "no longer active”. Muster keeps asking; until then the commander stands in, and everyone else was brought in."
+        in fragment
+    )
+    assert f'<a href="/{org.slug}/contacts/on-call/web">See Web</a>' in fragment
+    timeline = (await browser.get(f"/{org.slug}/incidents/INC-1/fragments/timeline")).text
+    assert timeline.count("Nobody could say who is on call for Web; Muster keeps asking") == 1
+    assert timeline.count("Nobody could say who is on call for Ledger and Web; Muster keeps asking") == 1
     assert "The role policies could not be asked." in fragment
 
 

@@ -1,5 +1,8 @@
 """The page that says why somebody is, or is not, in an incident (E6)."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tests.engagement.test_rules_engage import on_duty
@@ -27,7 +30,12 @@ async def test_the_page_tells_each_condition_and_what_it_found(browser: Browser,
     assert early.status_code == 422
     assert "The incident was reported later than that." in early.text
     late = await browser.get(f"/{org.slug}/incidents/{high}/why?individual={ana['id']}&at=2999-01-01T00:00")
-    assert "Ana was engaged" in late.text
+    assert (late.status_code, "This is yet to come." in late.text) == (422, True)
+    this = datetime.now(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%dT%H:%M")
+    await org.patch("/me", {"preferences": {"time_zone": "Asia/Tokyo"}})
+    minute = await browser.get(f"/{org.slug}/incidents/{high}/why?individual={ana['id']}&at={this}")
+    assert "Ana was engaged" in minute.text
+    assert "At this time (Asia/Tokyo)" in minute.text
     assert (await browser.get(f"/{org.slug}/incidents/{high}/why?individual=Ana&at=soon")).status_code == 422
 
 
@@ -42,11 +50,11 @@ async def test_a_rule_that_holds_says_whom_it_engages_instead(browser: Browser, 
         await org.post("/engagement-rules", {"name": name, "when": severe, "engage": [target]})
     incident = (await org.report("Odd", severity="High"))["reference"]
     here = f"/{org.slug}/incidents/{incident}/why?individual="
-    for at in ("", "&at=2999-01-01T00:00"):
+    for at in ("", f"&at={datetime.now(UTC):%Y-%m-%dT%H:%M}"):
         page = (await browser.get(f"{here}{ben['id']}{at}")).text
         assert "But it engages whoever is on call for Ledger, which was not Ben." in page
     page = (await browser.get(f"{here}{dora['id']}")).text
-    assert "The rule “List” matches, but only the mailing list of Refunds was told; Dora can join." in page
+    assert "The rule “List” matches, but it engages only the mailing list of Refunds, not Dora." in page
 
 
 async def test_a_mailing_list_is_no_person_on_the_pages(browser: Browser, org: Organization) -> None:

@@ -16,6 +16,7 @@ from services.kit.routing import CurrentSession, PreviewRoute, Route
 from services.web import previews
 from services.web.addresses import next_href
 from services.web.forms import Fields, at_fields, faults, split, typed
+from services.web.pages.teams import NEW
 from services.web.render import Context, Flash, common, render, render_page
 from workflows.domain.policy import Action, ContactObject
 
@@ -70,17 +71,10 @@ async def add(session: CurrentSession, actor: CurrentActor, fields: Fields) -> R
 async def show(session: CurrentSession, actor: CurrentActor, individual: str, done: str = "") -> Response:
     """One individual, to be changed by administrators and by themselves; ``done`` is what has just been done."""
     found = await contacts.get_individual(session, individual)
-    form: Context = {
-        "name": found.name,
-        "email": found.email,
-        "addresses": "\n".join(found.addresses),
-        "active": found.active,
-        "terms": "\n".join(found.terms),
-    }
     said = {"added": f"{found.name} was added.", "saved": "Saved."}.get(done)
     flash = None if said is None else Flash(kind="good", text=said)
     tried = previews.NOTHING if flash is None else await previews.of_terms(session, actor, found.terms, saved=True)
-    return await _individual(session, actor, found, form, {}, 200, tried, flash)
+    return await _individual(session, actor, found, {}, {}, 200, tried, flash)
 
 
 @router.post("/{individual}")
@@ -89,8 +83,7 @@ async def change(session: CurrentSession, actor: CurrentActor, individual: str, 
     version = fields.get("version", "")
     form = _typed(fields)
     try:
-        given = {name: form[name] for name in ("name", "email", "active")} | {"addresses": split(form["addresses"], "\n")}
-        changes = IndividualChanges.model_validate(given)
+        changes = IndividualChanges.model_validate(_changed(form))
         terms = TermsBody(terms=split(form["terms"], "\n")).terms
         known = number(version)
         async with session.begin_nested():
@@ -109,12 +102,14 @@ async def change(session: CurrentSession, actor: CurrentActor, individual: str, 
 @tries.get("")
 async def back(actor: CurrentActor, individual: str) -> Response:
     """What was tried is nowhere but in its form; whoever comes back without one begins again."""
-    return RedirectResponse(f"/{actor.slug}/contacts/individuals/{individual}", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/individuals{'' if individual == NEW else f'/{individual}'}", 303)
 
 
 @tries.post("")
 async def try_terms(session: CurrentSession, actor: CurrentActor, individual: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
+    if individual == NEW:
+        return await _try_new(session, actor, fields)
     found = await contacts.get_individual(session, individual)
     form = _typed(fields) | typed(fields, "version")
     try:
@@ -125,7 +120,23 @@ async def try_terms(session: CurrentSession, actor: CurrentActor, individual: st
 
 
 def _typed(fields: dict[str, str]) -> Context:
-    return typed(fields, "name", "email", "addresses", "terms") | {"active": "active" in fields}
+    """What the form has: of somebody's own entry not the addresses, nor whether they are active, which it shows together."""
+    form: Context = {name: fields[name] for name in ("name", "email", "addresses") if name in fields}
+    return form | typed(fields, "terms") | ({"active": "active" in fields} if "email" in fields else {})
+
+
+def _changed(form: Context) -> Context:
+    lists = {"addresses": split(form["addresses"], "\n")} if "addresses" in form else {}
+    return {name: form[name] for name in ("name", "email", "active") if name in form} | lists
+
+
+async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
+    actor.require(Action.EDIT_CONTACT, ContactObject())
+    try:
+        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
+    except ValidationError as error:
+        return await _list(session, actor, "", None, fields, at_fields(error))
+    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
 
 
 async def _list(
@@ -136,6 +147,7 @@ async def _list(
     fields: dict[str, str],
     errors: dict[str, str],
     flash: Flash | None = None,
+    tried: Context = previews.NOTHING,
 ) -> Response:
     page = await contacts.list_individuals(session, actor, q or None, after)
     context = {
@@ -147,7 +159,7 @@ async def _list(
         "form": typed(fields, "name", "email", "terms"),
         "errors": errors,
     }
-    return render_page(actor, "pages/individuals.html", "contacts", context, 422 if errors else 200, flash)
+    return render_page(actor, "pages/individuals.html", "contacts", context | tried, 422 if errors else 200, flash)
 
 
 async def _individual(
@@ -161,10 +173,18 @@ async def _individual(
     flash: Flash | None = None,
 ) -> Response:
     may = await contacts.editable(session, actor, found.id)
+    shown = {
+        "name": found.name,
+        "email": found.email,
+        "addresses": "\n".join(found.addresses),
+        "active": found.active,
+        "terms": "\n".join(found.terms),
+        "version": str(found.version),
+    }
     context = {
         "individual": found,
         "records": await records.of_owner(session, actor, found.id),
-        "form": {"version": str(found.version)} | form,
+        "form": shown | form,
         "errors": errors,
         "can": {
             "manage": Action.EDIT_TERMS in may,

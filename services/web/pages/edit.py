@@ -8,13 +8,12 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from services.accounts import lists
+from services.desk.schemas import IncidentEdit
 from services.desk.views import IncidentView
 from services.engagement.preview import audience
-from services.engagement.preview.schemas import TriedChanges
 from services.kit.auth import Actor, CurrentActor, enforce
 from services.kit.errors import Invalid, MusterError, VersionConflict
 from services.kit.routing import CommandId, CommandRoute, CurrentSession, PreviewRoute, Route
-from services.lifecycle.schemas import IncidentEdit
 from services.web import choices
 from services.web.access import AllServices, Services
 from services.web.forms import Fields, faults, split
@@ -78,7 +77,7 @@ async def preview(session: CurrentSession, actor: CurrentActor, services: AllSer
         "was": {_WAS + name: fields.get(_WAS + name, text) for name, text in _present(found).items()},
     }
     try:
-        changes = TriedChanges.model_validate(_values(_changed(fields)))
+        changes = IncidentEdit.model_validate(_values(_changed(fields)))
         kept["audience"] = await audience.of_edit(session, actor, found.id, changes)
     except (ValidationError, Invalid) as error:
         return await _show(session, actor, found, decided, {}, faults(error), 422, kept)

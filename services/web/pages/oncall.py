@@ -1,5 +1,6 @@
 """Contacts: the on-call services, with who is on call when (E10)."""
 
+from datetime import datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -9,19 +10,27 @@ from pydantic import NaiveDatetime, TypeAdapter, ValidationError
 
 from services.engagement import records
 from services.engagement.oncall import service as services
+from services.engagement.oncall.wording import cadence, lines_of
 from services.engagement.rotation import moment_of
-from services.engagement.schemas import NewOnCallService, NewOverride, OnCallServiceChanges, OnCallServiceView, TermsBody
+from services.engagement.schemas import (
+    NewOnCallService,
+    NewOverride,
+    OnCallServiceChanges,
+    OnCallServiceView,
+    ShiftView,
+    TermsBody,
+)
 from services.kit.auth import Actor, CurrentActor
 from services.kit.clock import now
 from services.kit.conditions import number
-from services.kit.errors import Conflict, Invalid, VersionConflict
+from services.kit.errors import Conflict, Invalid, Unavailable, VersionConflict
 from services.kit.paging import After
 from services.kit.preferences import time_zones
 from services.kit.routing import CurrentSession, PreviewRoute, Route
 from services.web import previews, rota
 from services.web.addresses import next_href
 from services.web.forms import Fields, at_fields, split, typed
-from services.web.pages.teams import CHANGED
+from services.web.pages.teams import CHANGED, NEW
 from services.web.render import Context, Flash, render_page
 from services.web.render import zone as zone_of
 from workflows.domain.policy import Action, ContactObject
@@ -55,14 +64,15 @@ async def add(session: CurrentSession, actor: CurrentActor, fields: Fields) -> R
 
 
 @router.get("/{service}")
-async def show(session: CurrentSession, actor: CurrentActor, service: str, done: str = "") -> Response:
+async def show(session: CurrentSession, actor: CurrentActor, service: str, done: str = "", override: str = "") -> Response:
     """One on-call service: who is on call now and in the next two weeks, its layers and its overrides.
 
-    ``done`` is what has just been done; then it says what the terms would have matched, too (E7).
+    ``done`` is what has just been done; then it says what the terms would have matched, too (E7). ``override`` is the one
+    that has just been added.
     """
     said = {"added": "The on-call service was added.", "saved": "Saved."}.get(done)
     flash = None if said is None else Flash(kind="good", text=said)
-    return await _page(session, actor, service, None, {}, flash=flash)
+    return await _page(session, actor, service, None, {}, flash=flash, added=override)
 
 
 @router.get("/{service}/edit")
@@ -94,12 +104,14 @@ async def change(session: CurrentSession, actor: CurrentActor, service: str, fie
 @tries.get("")
 async def back(actor: CurrentActor, service: str) -> Response:
     """What was tried is nowhere but in its form; whoever comes back without one begins again."""
-    return RedirectResponse(f"/{actor.slug}/contacts/on-call/{service}/edit", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/on-call{'' if service == NEW else f'/{service}/edit'}", 303)
 
 
 @tries.post("")
 async def try_terms(session: CurrentSession, actor: CurrentActor, service: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
+    if service == NEW:
+        return await _try_new(session, actor, fields)
     found = await services.get_service(session, service)
     form: Context = typed(fields, "name", "terms", "version") | {"active": "active" in fields}
     try:
@@ -117,12 +129,12 @@ async def add_override(session: CurrentSession, actor: CurrentActor, service: st
     try:
         new = NewOverride.model_validate(_moments(form) | {"individual": form["individual"]})
         async with session.begin_nested():
-            await services.add_override(session, actor, service, new)
+            added = await services.add_override(session, actor, service, new)
     except (ValidationError, Invalid) as error:
         return await _page(session, actor, service, form, at_fields(error), 422)
     except Conflict as error:
         return await _page(session, actor, service, form, {"": error.detail}, 409)
-    return RedirectResponse(f"/{actor.slug}/contacts/on-call/{service}", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/on-call/{service}?override={added.id}", 303)
 
 
 @router.post("/{service}/overrides/remove")
@@ -148,8 +160,23 @@ def _moments(form: dict[str, str]) -> Context:
     return found
 
 
+async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
+    actor.require(Action.EDIT_CONTACT, ContactObject())
+    try:
+        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
+    except ValidationError as error:
+        return await _list(session, actor, "", None, fields, at_fields(error))
+    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
+
+
 async def _list(
-    session: CurrentSession, actor: Actor, q: str, after: str | None, fields: dict[str, str], errors: dict[str, str]
+    session: CurrentSession,
+    actor: Actor,
+    q: str,
+    after: str | None,
+    fields: dict[str, str],
+    errors: dict[str, str],
+    tried: Context = previews.NOTHING,
 ) -> Response:
     page = await services.list_services(session, actor, q or None, after)
     context = {
@@ -161,7 +188,7 @@ async def _list(
         "form": typed(fields, "name", "terms"),
         "errors": errors,
     }
-    return render_page(actor, "pages/oncall_services.html", "contacts", context, 422 if errors else 200)
+    return render_page(actor, "pages/oncall_services.html", "contacts", context | tried, 422 if errors else 200)
 
 
 async def _page(
@@ -172,43 +199,54 @@ async def _page(
     errors: dict[str, str],
     status: int = 200,
     flash: Flash | None = None,
+    added: str = "",
 ) -> Response:
     found = await services.get_service(session, service)
     begin = now()
     end = begin + services.HORIZON
-    shifts = await services.list_shifts(session, service, begin, end)
+    shifts, unanswered = await _shifts(session, service, begin, end)
     people = {person.id: person for person in found.people}
     order = list(people)
     layers = [
         {
             "name": layer.name,
             "number": place,
-            "cadence": rota.cadence(layer),
+            "cadence": cadence(layer),
             "time_zone": layer.time_zone,
             "people": [people[member] for member in layer.members],
-            "only": rota.lines_of(layer.only).split("\n") if layer.only else [],
+            "only": lines_of(layer.only).split("\n") if layer.only else [],
         }
         for place, layer in enumerate(found.rotation.layers)
     ]
-    zone = actor.preferences.time_zone or (found.rotation.layers[0].time_zone if found.rotation.layers else "UTC")
     context = {
         "tab": "on-call",
         "here": f"/{actor.slug}/contacts/on-call/{found.id}",
         "service": found,
-        "on_call": await services.on_call_now(session, service),
+        "on_call": services.on_call_first(shifts) if shifts else None,
+        "unanswered": unanswered,
         "shifts": shifts,
         "end": end,
         "bars": rota.bars(shifts, begin, end, order),
+        "begin": begin,
         "axis": rota.axis(begin, end, zone_of(actor)),
         "layers": layers,
         "zones": sorted(time_zones()),
-        "form": form or dict.fromkeys(_OVERRIDE, "") | {"time_zone": zone},
+        "form": form or dict.fromkeys(_OVERRIDE, ""),
+        "added": next((each for each in found.overrides if each.id == added), None),
         "errors": errors,
         "can": {"manage": _manages(actor)},
         "records": await records.of_owner(session, actor, found.id),
     }
     tried = previews.NOTHING if flash is None else await previews.of_terms(session, actor, found.terms, saved=True)
     return render_page(actor, "pages/oncall_service.html", "contacts", context | tried, status, flash)
+
+
+async def _shifts(session: CurrentSession, service: str, begin: datetime, end: datetime) -> tuple[list[ShiftView], str]:
+    """The shifts; or none, and why they cannot be told now."""
+    try:
+        return await services.list_shifts(session, service, begin, end), ""
+    except Unavailable as error:
+        return [], error.detail
 
 
 def _edit(

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from services.desk.lookup import people
 from services.engagement.oncall import service as services
+from services.engagement.oncall.wording import lines_of
 from services.engagement.rotation import MAX_LAYERS, MAX_MEMBERS, Layer, Rotation
 from services.engagement.schemas import OnCallServiceChanges, OnCallServiceView
 from services.kit.auth import Actor, CurrentActor
@@ -119,7 +120,7 @@ async def _form(session: CurrentSession, layer: Layer) -> Context:
         "starts_at": f"{layer.starts_at:%Y-%m-%dT%H:%M}",
         "number": str(layer.every.weeks if weeks else layer.every.days),
         "unit": "weeks" if weeks else "days",
-        "only": rota.lines_of(layer.only),
+        "only": lines_of(layer.only),
     }
 
 

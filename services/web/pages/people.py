@@ -1,9 +1,11 @@
-"""Everyone who is in an incident, when they are more than its page shows (E5)."""
+"""Everyone who is in an incident, or follows it, when they are more than its page shows (E5, E8)."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from services.engagement import subscriptions
+from services.engagement.service import SHOWN
 from services.kit.auth import CurrentActor
 from services.kit.paging import After
 from services.kit.routing import CurrentSession, Route
@@ -29,8 +31,19 @@ async def show(
     page = await services.engagement.named(session, actor, incident, q, after)
     context = shared(look) | {
         "people": page.data,
-        "present": look.crowd.present,
+        "crowd": look.crowd,
         "query": {"q": q},
         "next_href": next_href({"q": q}, page.pagination.after),
     }
     return render_page(actor, "pages/people.html", "incidents", context)
+
+
+@router.get("/following")
+async def following(
+    session: CurrentSession, actor: CurrentActor, services: AllServices, incident: str, after: After = None
+) -> Response:
+    """A page of those who follow it, by name."""
+    look = await look_at(services, session, actor, incident)
+    page = await subscriptions.page_of_subscribers(session, actor, incident, after, SHOWN)
+    context = shared(look) | {"people": page.data, "next_href": next_href({}, page.pagination.after)}
+    return render_page(actor, "pages/following.html", "incidents", context)

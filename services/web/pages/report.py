@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from services.accounts import lists
+from services.desk.choices import SETTINGS
 from services.desk.lookup import Person, resolve_person
 from services.intake.schemas import ReportBody
 from services.kit.auth import Actor, CurrentActor
@@ -24,7 +25,7 @@ from workflows.domain.events import Mode
 router = APIRouter(prefix="/{org}/incidents/report", route_class=Route, include_in_schema=False)
 reports = APIRouter(prefix="/{org}/incidents/report", route_class=ReportRoute, include_in_schema=False)
 
-_CHOSEN = ("project", "type", "severity", "priority")
+_CHOSEN = ("project", *SETTINGS)
 _FIELDS = ("title", "description", *_CHOSEN, "tags", "commander", "visibility", "mode", "occurred_at")
 
 
@@ -90,7 +91,7 @@ async def _show(
         "priority": found.priorities,
     }
     # Left empty, what the project has of its own is taken.
-    left = {name for name in ("type", "severity", "priority") if of_projects and not form[name].strip()}
+    left = {name for name in SETTINGS if of_projects and not form[name].strip()}
     form |= {name: choices.default(entries, form[name]) for name, entries in offered.items() if name not in left}
     options = choices.attribute_options(found) | {"projects": choices.named(found.projects)}
     blank = "The project’s default" if of_projects else None

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from services.accounts import lists, members, projects
 from services.accounts.schemas import NewProject, ProjectChanges, ProjectView
+from services.desk.choices import SETTINGS
 from services.kit.auth import Actor, CurrentActor
 from services.kit.conditions import number
 from services.kit.errors import Conflict, Invalid, VersionConflict
@@ -120,7 +121,7 @@ async def remove_member(session: CurrentSession, actor: CurrentActor, project: s
 
 def _said(fields: dict[str, str]) -> dict[str, Any]:
     said = typed(fields, "name") | {"self_join": "self_join" in fields}
-    return said | {"defaults": given(fields, *projects.KINDS)}
+    return said | {"defaults": given(fields, *SETTINGS)}
 
 
 def _at_fields(error: ValidationError | Invalid) -> dict[str, str]:
@@ -128,7 +129,7 @@ def _at_fields(error: ValidationError | Invalid) -> dict[str, str]:
 
 
 def _form(fields: dict[str, str]) -> Context:
-    return typed(fields, "name", *projects.KINDS) | {"self_join": "self_join" in fields}
+    return typed(fields, "name", *SETTINGS) | {"self_join": "self_join" in fields}
 
 
 def _to(actor: Actor, project: str, done: str) -> Response:

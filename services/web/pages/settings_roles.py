@@ -34,14 +34,17 @@ NEW: Final = "new"
 _VERSIONS: Final = 10
 _DONE: Final = {
     "saved": "The policy was saved. It counts for incidents that are reported from now on.",
+    "saved_off": "The policy was saved. It is off, so it chooses nobody.",
     "deleted": "The policy was deleted: it chooses nobody any more. What it led to keeps its reasons.",
     "made": "The role was made: rules and role policies can give it.",
     "changed": "The role was saved.",
 }
 _LABELS: Final = {"name": "Name", "role": "Role", "person": "Person", "oncall": "On-call service"}
 _CONFLICT: Final = "Someone changed this policy while you were editing. What you wrote is kept: save again to put it in place."
+_NOT_UNDERSTOOD: Final = "Nothing was done. Tick “I understand” to delete this policy."
 _NOT_DELETED: Final = "Someone changed this policy meanwhile, so it was not deleted. This is what it says now."
 _NOT_SWITCHED: Final = "Someone changed this policy meanwhile, so it was not switched. Below is what it says now."
+_NOT_MOVED: Final = "Someone changed these policies meanwhile, so none was moved. Below is their order, and what they say, now."
 
 
 @router.get("")
@@ -102,17 +105,21 @@ async def save(session: CurrentSession, actor: CurrentActor, policy: str, form: 
     except VersionConflict:
         draft.version = str((await service.get_policy(session, actor, policy)).version)
         return await _editor(session, actor, policy, draft, {"": _CONFLICT}, 412)
-    return _back(actor, "saved")
+    return _back(actor, "saved" if draft.enabled else "saved_off")
 
 
 @router.post("/policies/{policy}/move")
 async def move(session: CurrentSession, actor: CurrentActor, policy: str, fields: Fields) -> Response:
-    """Have it asked earlier, or later, than the next one of the same role."""
-    row = await service.get_policy(session, actor, policy)
-    ranks = [each.rank for each in await service.list_policies(session, actor) if each.role == row.role]
-    place = ranks.index(row.rank) + (-1 if "up" in fields else 1)
-    if 0 <= place < len(ranks):
-        await service.change_policy(session, actor, policy, PolicyChanges(rank=ranks[place]))
+    """Have it asked earlier, or later, unless the order is no longer what the page showed; pressed twice, it is moved once."""
+    wanted = number(fields.get("rank", ""))
+    try:
+        changes = PolicyChanges.model_validate({"rank": wanted, "order": fields.get("order")})
+        await service.change_policy(session, actor, policy, changes)
+    except ValidationError as error:
+        return await _list(session, actor, status=422, flash=Flash(kind="bad", text=" ".join(at_fields(error).values())))
+    except VersionConflict:
+        if (await service.get_policy(session, actor, policy)).rank != wanted:
+            return await _list(session, actor, status=412, flash=Flash(kind="bad", text=_NOT_MOVED))
     return RedirectResponse(f"/{actor.slug}/settings/engagement/roles#policy-{policy}", 303)
 
 
@@ -130,7 +137,10 @@ async def switch(session: CurrentSession, actor: CurrentActor, policy: str, fiel
 
 @router.post("/policies/{policy}/delete")
 async def delete(session: CurrentSession, actor: CurrentActor, policy: str, fields: Fields) -> Response:
-    """End it, unless it is no longer what the page showed."""
+    """End it, unless it is no longer what the page showed; whoever does it says that they know what that ends."""
+    actor.require(Action.MANAGE_SETTINGS)
+    if "understood" not in fields:
+        return await _editor(session, actor, policy, await _present(session, actor, policy), {"": _NOT_UNDERSTOOD}, 422)
     try:
         await service.delete_policy(session, actor, policy, number(fields.get("version", "")))
     except VersionConflict:

@@ -40,10 +40,12 @@ Done = Annotated[str, Query(max_length=20)]
 """What has just been done to a rule."""
 _DONE: Final = {
     "saved": "The rule was saved. It counts from the next change of each incident.",
+    "saved_off": "The rule was saved. It is off, so it engages nobody.",
     "deleted": "The rule was deleted: it engages nobody any more. What it led to keeps its reasons.",
 }
 _LABELS: Final = {"name": "Name", "role": "Role", "engage": "Whom to engage", "person": "Person"}
 _CONFLICT: Final = "Someone changed this rule while you were editing. What you wrote is kept: save again to put it in place."
+_NOT_UNDERSTOOD: Final = "Nothing was done. Tick “I understand” to delete this rule."
 _NOT_DELETED: Final = "Someone changed this rule meanwhile, so it was not deleted. This is what it says now."
 
 
@@ -78,6 +80,7 @@ async def edit(session: CurrentSession, actor: CurrentActor, rule: str, done: Do
     draft = draft_of(await service.get_rule(session, actor, rule))
     tried = previews.NOTHING
     if done == "saved":
+        done = "saved" if draft.enabled else "saved_off"
         # What it names may be gone by the time the page is loaded again.
         with suppress(Invalid):
             tried = await previews.of_rule(session, actor, _tried(draft), saved=True)
@@ -103,7 +106,11 @@ async def save(session: CurrentSession, actor: CurrentActor, rule: str, form: Fo
 
 @router.post("/rules/{rule}/delete")
 async def delete(session: CurrentSession, actor: CurrentActor, rule: str, fields: Fields) -> Response:
-    """End it, unless it is no longer what the page showed."""
+    """End it, unless it is no longer what the page showed; whoever does it says that they know what that ends."""
+    actor.require(Action.MANAGE_SETTINGS)
+    if "understood" not in fields:
+        present = draft_of(await service.get_rule(session, actor, rule))
+        return await _editor(session, actor, rule, present, {"": _NOT_UNDERSTOOD}, 422)
     try:
         await service.delete_rule(session, actor, rule, number(fields.get("version", "")))
     except VersionConflict:

@@ -26,6 +26,8 @@ tries = APIRouter(prefix="/{org}/contacts/teams/{team}/try", route_class=Preview
 
 SHOWN: Final = 100
 """How many members are on one page."""
+NEW: Final = "new"
+"""What stands in an address in place of an id, of what is not made yet."""
 CHANGED: Final = "Someone changed this while you were editing. Your text is kept: save again to put it in place."
 _FIELDS: Final = ("name", "notify", "list_address", "terms")
 
@@ -87,12 +89,14 @@ async def change(session: CurrentSession, actor: CurrentActor, team: str, fields
 @tries.get("")
 async def back(actor: CurrentActor, team: str) -> Response:
     """What was tried is nowhere but in its form; whoever comes back without one begins again."""
-    return RedirectResponse(f"/{actor.slug}/contacts/teams/{team}", 303)
+    return RedirectResponse(f"/{actor.slug}/contacts/teams{'' if team == NEW else f'/{team}'}", 303)
 
 
 @tries.post("")
 async def try_terms(session: CurrentSession, actor: CurrentActor, team: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
+    if team == NEW:
+        return await _try_new(session, actor, fields)
     found = await teams.get_team(session, team)
     form: Context = typed(fields, *_FIELDS, "version") | {"active": "active" in fields}
     try:
@@ -122,8 +126,23 @@ async def remove_member(session: CurrentSession, actor: CurrentActor, team: str,
     return RedirectResponse(f"/{actor.slug}/contacts/teams/{team}#members", 303)
 
 
+async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
+    actor.require(Action.EDIT_CONTACT, ContactObject())
+    try:
+        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
+    except ValidationError as error:
+        return await _list(session, actor, "", None, fields, at_fields(error))
+    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
+
+
 async def _list(
-    session: CurrentSession, actor: Actor, q: str, after: str | None, fields: dict[str, str], errors: dict[str, str]
+    session: CurrentSession,
+    actor: Actor,
+    q: str,
+    after: str | None,
+    fields: dict[str, str],
+    errors: dict[str, str],
+    tried: Context = previews.NOTHING,
 ) -> Response:
     page = await teams.list_teams(session, actor, q or None, after)
     context = {
@@ -135,7 +154,7 @@ async def _list(
         "form": typed(fields, "name", "members", "terms"),
         "errors": errors,
     }
-    return render_page(actor, "pages/teams.html", "contacts", context, 422 if errors else 200)
+    return render_page(actor, "pages/teams.html", "contacts", context | tried, 422 if errors else 200)
 
 
 async def _page(

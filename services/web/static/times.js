@@ -1,6 +1,7 @@
 // Times in the reader's zone: <time datetime data-time="relative|clock|day|date|moment"> gets its words here. The zone is the one of their
 // preferences, in which the server writes as well, or else the browser's. The title stays as the server wrote it: in UTC.
-// An element with data-zone gets the name of that zone.
+// An element with data-zone gets the name of that zone, and a field so called it as its value; an SVG with data-from and data-until gets the
+// days in that zone, as services/web/rota.py writes them.
 const DAY = 86_400;
 const timeZone = known(document.documentElement.dataset.timeZone);
 const format = (parts) => new Intl.DateTimeFormat(undefined, { timeZone, ...parts });
@@ -48,7 +49,32 @@ function update() {
   }
 }
 
-for (const element of document.querySelectorAll("[data-zone]")) element.textContent = clock.resolvedOptions().timeZone;
+const QUARTER = 900_000; // Every zone's days begin at one of these.
+const axisDay = new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", day: "numeric" });
+
+function axis(svg) {
+  const from = Date.parse(svg.dataset.from);
+  const until = Date.parse(svg.dataset.until);
+  const days = [];
+  for (let at = Math.ceil(from / QUARTER) * QUARTER; at < until; at += QUARTER) {
+    if (date.format(at) !== date.format(at - QUARTER)) days.push(at);
+  }
+  const marks = days.filter((_, number) => number % 2 === 0).map((at) => {
+    const mark = document.createElementNS(svg.namespaceURI, "text");
+    mark.setAttribute("x", `${(100 * (at - from)) / (until - from)}%`);
+    mark.setAttribute("y", "10");
+    mark.textContent = axisDay.format(at);
+    return mark;
+  });
+  svg.replaceChildren(...marks);
+}
+
+for (const element of document.querySelectorAll("[data-zone]")) {
+  const name = clock.resolvedOptions().timeZone;
+  if (element instanceof HTMLInputElement) element.value = name;
+  else element.textContent = name;
+}
+document.querySelectorAll("svg[data-from]").forEach(axis);
 update();
 setInterval(update, 30_000);
 // A fragment that was fetched again carries the server's words: put ours back before it is painted.
