@@ -5,7 +5,7 @@ replaced: SQLAlchemy's own events tell when a transaction is about to be committ
 
 - `FAULT_JOURNAL`: the file that gets one line a moment.
 - `FAULT_AT`: the number of the moment (the first is 1) at which to kill; without it nothing is killed.
-- `FAULT_AMONG`: count only moments whose line has this in it.
+- `FAULT_AMONG`: count only moments in whose line this regular expression is found.
 - `FAULT_VICTIM`: `muster` (this process) or `temporal` (the embedded server).
 """
 
@@ -35,9 +35,13 @@ class _Fault:
     def begin(self, connection: Connection) -> None:
         connection.info["writes"] = []
 
-    def write(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:
+    def write(self, connection: Connection, _: Any, statement: str, __: Any, context: Any, ___: bool) -> None:
         if found := _WRITE.match(statement):
-            connection.info.setdefault("writes", []).append(f"{found[1].split()[0].lower()} {found[2]}")
+            # What is of some kind, as events and deliveries are, is told by it.
+            rows = (context and context.compiled_parameters) or []
+            kinds = dict.fromkeys(f" {row['kind']}" for row in rows if "kind" in row)
+            what = f"{found[1].split()[0].lower()} {found[2]}"
+            connection.info.setdefault("writes", []).extend(f"{what}{kind}" for kind in kinds or [""])
 
     def before(self, connection: Connection) -> None:
         # Writers of SQLite take turns, so this is what the next commit is about.
@@ -48,9 +52,10 @@ class _Fault:
         self._moment(f"after {self.writes}")
 
     def _moment(self, what: str) -> None:
-        self.moments += self.among in what
+        counts = re.search(self.among, what) is not None
+        self.moments += counts
         self.journal.write(f"{what}\n")
-        if self.among in what and self.moments == self.at and (victim := _victim()) is not None:
+        if counts and self.moments == self.at and (victim := _victim()) is not None:
             self.journal.write(f"{STRUCK}\n")
             os.kill(victim, signal.SIGKILL)
 

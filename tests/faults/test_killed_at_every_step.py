@@ -10,35 +10,84 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 
-from tests.faults import story
+from tests.faults import right_people, story
 from tests.faults.dies_at import STRUCK
+from tests.faults.outcome import Outcome, outcome
 from tests.faults.processes import MUSTER, MusterProcess, copied
 from workflows.domain.record import Record
 
-AT_ONCE = 4
+AT_ONCE = 6
 SAMPLE = 6
-"""How many moments an ordinary run kills at, for each victim."""
+"""How many moments an ordinary run kills at, for each victim, where it is not said at which."""
+VICTIMS = ("muster", "temporal")
 MORTAL = (sys.executable, "-m", "tests.faults.dies_at")
+
+
+class Kill(NamedTuple):
+    """Whom to kill, and when: at the ``at``-th of the moments in which ``among`` is found."""
+
+    victim: str
+    among: str
+    at: int = 1
+
+
+@dataclass(frozen=True)
+class Tale:
+    """A story, and the kills of an ordinary run; none are a sample of all there are."""
+
+    prepare: Callable[[story.Client], Awaitable[None]]
+    tell: Callable[[story.Client], Awaitable[str]]
+    kills: tuple[Kill, ...] = ()
+
+
+WORDS = Tale(story.prepare, story.tell)
+RIGHT_PEOPLE = Tale(
+    right_people.prepare,
+    right_people.tell,
+    (
+        Kill("muster", "after .*role_decisions"),
+        Kill("muster", "after .*on_call_resolved"),
+        Kill("muster", "after .*engagement_held"),
+        Kill("muster", "after .*deliveries question"),
+        Kill("muster", "after .*engagement_answered"),
+        Kill("muster", "after .*participants_engaged", 4),
+        Kill("muster", "after .*commander_changed", 3),
+        Kill("muster", "after .*participant_left"),
+        Kill("temporal", "before .*on_call_resolved"),
+        Kill("temporal", "after .*engagement_answered"),
+    ),
+)
 
 
 @dataclass
 class Undisturbed:
     """The run that all others are compared with."""
 
+    tale: Tale
     template: Path
     moments: list[str]
-    outcome: story.Outcome
+    outcome: Outcome
 
 
 def _muster(folder: Path, program: Path) -> MusterProcess:
     return MusterProcess(folder, program, MUSTER_CALL_URL_TEMPLATE="https://call.example/{organization}-{reference}")
+
+
+def _fault(journal: Path, kill: Kill) -> dict[str, str]:
+    return {
+        "FAULT_JOURNAL": str(journal),
+        "FAULT_VICTIM": kill.victim,
+        "FAULT_AMONG": kill.among,
+        "FAULT_AT": str(kill.at),
+    }
 
 
 def _journal(folder: Path) -> list[str]:
@@ -46,20 +95,27 @@ def _journal(folder: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-@pytest.fixture(scope="session")
-async def undisturbed(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """A data folder with the people of the story, and what comes of the story when nothing fails."""
+def _struck(folder: Path) -> str | None:
+    """The moment of the kill, if it came."""
+    lines = _journal(folder)
+    return lines[lines.index(STRUCK) - 1] if STRUCK in lines else None
+
+
+@pytest.fixture(scope="session", params=[WORDS, RIGHT_PEOPLE], ids=["words", "right people"])
+async def undisturbed(program: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Undisturbed:
+    """A data folder with the people of a story, and what comes of the story when nothing fails."""
+    tale: Tale = request.param
     template, folder = tmp_path_factory.mktemp("template"), tmp_path_factory.mktemp("runs") / "undisturbed"
     async with _muster(template, program).running() as muster, story.Client(muster) as client:
-        await story.prepare(client)
+        await tale.prepare(client)
     muster = _muster(copied(template, folder), program)
     settings = {"FAULT_JOURNAL": str(folder / "journal"), "FAULT_VICTIM": "muster"}
     async with muster.running(MORTAL, **settings), story.Client(muster) as client:
-        incident = await story.tell(client)
-        await story.settle(muster, client, incident)
-        seen = await story.outcome(muster, client, incident)
+        incident = await tale.tell(client)
+        await story.settle(client, incident)
+        seen = await outcome(client, incident)
         await _verified_by_command(muster, client, incident)
-    return Undisturbed(template, _journal(folder), seen)
+    return Undisturbed(tale, template, _journal(folder), seen)
 
 
 async def _verified_by_command(muster: MusterProcess, client: story.Client, incident: str) -> None:
@@ -70,20 +126,19 @@ async def _verified_by_command(muster: MusterProcess, client: story.Client, inci
     assert await verify.wait() == 0
 
 
-async def _killed(undisturbed: Undisturbed, program: Path, folder: Path, victim: str, at: int) -> list[str]:
+async def _killed(undisturbed: Undisturbed, program: Path, folder: Path, kill: Kill) -> list[str]:
     """Tell the story with one kill; answers how it came out differently."""
     muster = _muster(copied(undisturbed.template, folder), program)
-    fault = {"FAULT_JOURNAL": str(folder / "journal"), "FAULT_VICTIM": victim, "FAULT_AT": str(at)}
     began = time.monotonic()
-    await muster.start(MORTAL, **fault)
+    await muster.start(MORTAL, **_fault(folder / "journal", kill))
     async with _looked_after(muster), story.Client(muster) as client:
         try:
-            incident = await story.tell(client)
-            await story.settle(muster, client, incident)
-            differences = undisturbed.outcome.differences(await story.outcome(muster, client, incident))
+            incident = await undisturbed.tale.tell(client)
+            await story.settle(client, incident)
+            differences = undisturbed.outcome.differences(await outcome(client, incident))
         except (AssertionError, TimeoutError) as error:
             differences = [repr(error), muster.log]
-    sys.stderr.write(f"{victim} at {at}: {time.monotonic() - began:.1f} s {_journal(folder)[at - 1 : at]} {differences}\n")
+    sys.stderr.write(f"{kill}: {time.monotonic() - began:.1f} s {_struck(folder)} {differences}\n")
     return differences
 
 
@@ -106,44 +161,50 @@ async def _looked_after(muster: MusterProcess) -> AsyncIterator[None]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.feature("R4", "E4", "E5", "N6", "L1", "L11")
-@pytest.mark.parametrize("victim", ["muster", "temporal"])
+@pytest.mark.feature("R4", "E3", "E4", "E5", "E7", "E8", "E9", "E10", "N6", "L1", "L11")
 async def test_a_kill_changes_nothing(
-    victim: str, undisturbed: Undisturbed, program: Path, tmp_path: Path, request: pytest.FixtureRequest
+    undisturbed: Undisturbed, program: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    moments = range(1, len(undisturbed.moments) + 1)
-    chosen = moments if request.config.getoption("--all-kill-points", default=False) else _spread(moments)
+    every = request.config.getoption("--all-kill-points", default=False)
+    chosen = _every(undisturbed) if every else undisturbed.tale.kills or _sample(undisturbed)
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def kill(at: int) -> tuple[str, list[str], bool]:
+    async def strike(number: int, kill: Kill) -> tuple[Kill, list[str], bool]:
         async with turns:
-            folder = tmp_path / str(at)
-            differences = await _killed(undisturbed, program, folder, victim, at)
-            return f"{at}, {undisturbed.moments[at - 1]}", differences, STRUCK in _journal(folder)
+            folder = tmp_path / str(number)
+            differences = await _killed(undisturbed, program, folder, kill)
+            return kill, differences, _struck(folder) is not None
 
-    results = await asyncio.gather(*(kill(at) for at in chosen))
-    assert {at: differences for at, differences, _ in results if differences} == {}
+    results = await asyncio.gather(*(strike(number, kill) for number, kill in enumerate(chosen)))
+    assert {kill: differences for kill, differences, _ in results if differences} == {}
     # The last moments may not come in every run: which work is done in how many transactions depends on its timing.
     assert sum(struck for *_, struck in results) >= 0.75 * len(results)
 
 
 @pytest.mark.feature("L1")
+@pytest.mark.parametrize("undisturbed", [WORDS], ids=["words"], indirect=True)
 async def test_a_closure_nobody_heard_of_is_carried_out(undisturbed: Undisturbed, program: Path, tmp_path: Path) -> None:
     """Killed when the log has the closure and Temporal does not; whoever asked for it never asks again."""
     last = sum("events" in moment for moment in undisturbed.moments)
     muster = _muster(copied(undisturbed.template, tmp_path / "data"), program)
-    fault = {"FAULT_JOURNAL": str(tmp_path / "journal"), "FAULT_VICTIM": "muster", "FAULT_AT": str(last), "FAULT_AMONG": "events"}
-    await muster.start(MORTAL, **fault)
+    await muster.start(MORTAL, **_fault(tmp_path / "journal", Kill("muster", "events", last)))
     async with _looked_after(muster), story.Client(muster) as client:
         incident = await story.respond(client)
         with pytest.raises(httpx.TransportError):
             await client.http.post(f"/incidents/{incident}/transitions", json=story.CLOSE)
-        await story.settle(muster, client, incident)
-        assert undisturbed.outcome.differences(await story.outcome(muster, client, incident)) == []
+        await story.settle(client, incident)
+        assert undisturbed.outcome.differences(await outcome(client, incident)) == []
 
 
-def _spread(moments: range) -> list[int]:
+def _every(undisturbed: Undisturbed) -> list[Kill]:
+    return [Kill(victim, "", at) for victim in VICTIMS for at in range(1, len(undisturbed.moments) + 1)]
+
+
+def _sample(undisturbed: Undisturbed) -> list[Kill]:
     """One of each stretch of the run, the same ones every time."""
-    chance = random.Random(20260101)  # noqa: S311  (a choice, not a secret)
-    stretch = len(moments) / SAMPLE
-    return [moments[int(stretch * number + chance.random() * stretch)] for number in range(SAMPLE)]
+    kills = []
+    for victim in VICTIMS:
+        chance = random.Random(20260101)  # noqa: S311  (a choice, not a secret)
+        stretch = len(undisturbed.moments) / SAMPLE
+        kills += [Kill(victim, "", 1 + int(stretch * (number + chance.random()))) for number in range(SAMPLE)]
+    return kills
