@@ -4,6 +4,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
+from services.engagement.oncall.provider import OnCallProvider
+from services.engagement.targets import PROVIDERS
 from services.kit.database import Database, sqlite_url
 from services.kit.settings import Settings
 from services.kit.temporal import Target, connect
@@ -116,17 +119,30 @@ async def database(database_kind: str, tmp_path: Path, request: pytest.FixtureRe
     await made.close()
 
 
+@asynccontextmanager
+async def new_muster(
+    kind: str,
+    temporal: EmbeddedTemporal,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+    **providers: OnCallProvider,
+) -> AsyncIterator[RunningMuster]:
+    """A running Muster that nothing else uses, with these providers of on-call services besides its own."""
+    folder = tmp_path_factory.mktemp("muster")
+    database = await new_database(kind, folder, request)
+    target = await new_namespace(temporal)
+    async with running_muster(database, target, Settings(data_dir=folder), providers=PROVIDERS | providers) as running:
+        yield running
+    await database.close()
+
+
 @pytest.fixture(scope="session")
 async def muster(
     database_kind: str, temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[RunningMuster]:
     """A running Muster on either database; tests keep apart by organizations of their own."""
-    folder = tmp_path_factory.mktemp("muster")
-    database = await new_database(database_kind, folder, request)
-    target = await new_namespace(temporal)
-    async with running_muster(database, target, Settings(data_dir=folder)) as running:
+    async with new_muster(database_kind, temporal, tmp_path_factory, request) as running:
         yield running
-    await database.close()
 
 
 @pytest.fixture

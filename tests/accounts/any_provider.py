@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
@@ -79,8 +80,10 @@ async def any_provider() -> AsyncIterator[AnyProvider]:
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.02)
-    provider = AnyProvider(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    _route(app, provider)
+    # What an issuer publishes is remembered, and a port may have been another provider's.
+    path = f"/{uuid.uuid4().hex}"
+    provider = AnyProvider(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}{path}")
+    app.include_router(_router(provider), prefix=path)
     try:
         yield provider
     finally:
@@ -88,8 +91,10 @@ async def any_provider() -> AsyncIterator[AnyProvider]:
         await serving
 
 
-def _route(app: FastAPI, provider: AnyProvider) -> None:
-    @app.get("/.well-known/openid-configuration")
+def _router(provider: AnyProvider) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/.well-known/openid-configuration")
     async def discovery() -> Response:
         if provider.discovery is not None:
             return provider.discovery()
@@ -97,11 +102,11 @@ def _route(app: FastAPI, provider: AnyProvider) -> None:
         published = {"issuer": issuer, "authorization_endpoint": f"{issuer}/authorize", "token_endpoint": f"{issuer}/token"}
         return JSONResponse(published | {"jwks_uri": f"{issuer}/keys", "userinfo_endpoint": f"{issuer}/me"} | provider.metadata)
 
-    @app.get("/keys")
+    @router.get("/keys")
     async def keys() -> Response:
         return JSONResponse(KeySet(list(provider.keys)).as_dict())
 
-    @app.post("/token")
+    @router.post("/token")
     async def token(request: Request) -> Response:
         provider.seen.append({name: str(value) for name, value in (await request.form()).items()})
         provider.seen[-1]["authorization"] = request.headers.get("authorization", "")
@@ -109,10 +114,12 @@ def _route(app: FastAPI, provider: AnyProvider) -> None:
             return provider.tokens()
         return JSONResponse({"id_token": provider.id_token(), "access_token": ACCESS_TOKEN, "token_type": "Bearer"})
 
-    @app.get("/me")
+    @router.get("/me")
     async def me(request: Request) -> Response:
         assert request.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
         return JSONResponse(provider.user_info or {"sub": "s-1"})
+
+    return router
 
 
 def challenge(verifier: str) -> str:

@@ -22,7 +22,6 @@ from tests.accounts.every_route import Way, as_session, as_token, every_way, sen
 from tests.accounts.members import member
 from tests.accounts.two_organizations import (
     Place,
-    a_muster,
     closing,
     fill,
     new_place,
@@ -30,6 +29,7 @@ from tests.accounts.two_organizations import (
     of_incident,
     put_provider,
 )
+from tests.conftest import new_muster
 from tests.kit.problems import problem
 from workflows.domain.events import Visibility
 from workflows.domain.policy import (
@@ -138,6 +138,7 @@ MAY: list[tuple[Scope, Rule, str]] = [
         GET /incidents/{incident}/messages, GET /incidents/{incident}/stream, GET /incidents/{incident}/engagement-question
         GET /{org}/incidents/{incident}, GET /{org}/incidents/{incident}/receipt, GET /{org}/incidents/{incident}/why
         GET /{org}/incidents/{incident}/fragments/{name}, GET /{org}/incidents/{incident}/people
+        GET /{org}/incidents/{incident}/people/following
         """,
     ),
     (Scope.READ, incident(Action.EXPORT), "GET /incidents/{incident}/record.json"),
@@ -433,7 +434,7 @@ async def scene(
     temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
-        muster = await stack.enter_async_context(a_muster("sqlite", temporal, tmp_path_factory, request))
+        muster = await stack.enter_async_context(new_muster("sqlite", temporal, tmp_path_factory, request))
         place = await new_place(muster)
         await stack.enter_async_context(closing(place))
         await fill(place)

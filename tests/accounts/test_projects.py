@@ -34,7 +34,7 @@ async def test_a_project_is_made_changed_and_deleted(org: Organization) -> None:
     problem(await org.api.patch(here, json={"name": "x"}, headers={"If-Match": '"1"'}), 412, "version_conflict")
     assert fields(problem(await org.api.patch(here, json={"name": "DEFAULT"}), 422, "name_taken")) == {"name"}
     wrong = await org.api.patch(here, json={"defaults": {"priority": "nowhere"}})
-    assert fields(problem(wrong, 422, "unknown")) == {"defaults.priority"}
+    assert fields(problem(wrong, 422, "invalid")) == {"defaults.priority"}
     problem(await org.api.patch(here, json={"is_default": False}), 422, "invalid")
     assert await org.get(here) == changed
     assert (await org.api.delete(here)).status_code == 204

@@ -16,18 +16,16 @@ from sqlalchemy import select
 from services.kit.clock import now
 from services.kit.database import Database
 from services.kit.ids import new_id
-from services.kit.settings import Settings
-from services.kit.temporal_server import EmbeddedTemporal
 from services.store.accounts import Account, Attempt, Credential, Provider, Token
 from services.store.base import Base
 from services.store.contacts import Individual
 from services.store.organizations import Project, Setting
 from services.store.outbox import Errand, OutboxRow
 from services.store.secrets import new_secret
+from services.store.subscriptions import Subscription
 from services.store.teams import OverrideRow
-from tests.conftest import new_database, new_namespace
 from tests.store.rows import ORGANIZATION_TABLES
-from tests.support.running import Organization, RunningMuster, running_muster
+from tests.support.running import Organization, RunningMuster
 
 MARKER = "zanzibar"
 """What is in every text that one organization has and the other has not."""
@@ -242,19 +240,6 @@ def telling(theirs: Dump, ours: Dump) -> set[str]:
 
 
 @asynccontextmanager
-async def a_muster(
-    kind: str, temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> AsyncIterator[RunningMuster]:
-    """A Muster that nothing else uses."""
-    folder = tmp_path_factory.mktemp("isolation")
-    database = await new_database(kind, folder, request)
-    target = await new_namespace(temporal)
-    async with running_muster(database, target, Settings(data_dir=folder)) as running:
-        yield running
-    await database.close()
-
-
-@asynccontextmanager
 async def closing(*places: Place) -> AsyncIterator[None]:
     """Close their clients at the end."""
     yield
@@ -305,6 +290,10 @@ async def fill(place: Place, word: str = "") -> None:
         assert response.is_success, response.text
         if number == 0:
             incident = made["id"]
+            # Somebody else follows it too.
+            follows = {"incident_id": incident, "individual_id": invited["individual"]["id"], "at": now()}
+            async with place.database.write(place.id) as session:
+                session.add(Subscription(organization_id=place.id, **follows))
             await _post(place, f"{here}/participants", {"individual": invited["individual"]["id"]})
             response = await org.api.delete(f"{here}/participants/{invited['individual']['id']}")
             assert response.is_success, response.text
@@ -349,6 +338,7 @@ async def _put_groups(place: Place, ana: str, ben: str, name: str, dot: str) -> 
     await place.org.patch(f"/engagement-rules/{kept['id']}", {"name": f"Full disks, again{name}"})
     role = await _post(place, "/incident-roles", {"name": f"Scribe{name}", "description": f"Writes it down{name}"})
     chooses = await _post(place, "/role-policies", policy(f"Notes{name}", f"tag{dot}", ben, role["name"]))
+    await place.org.patch(f"/role-policies/{chooses['id']}", {"name": f"Notes, again{name}"})
     return {
         **{"team": team["id"], "service": service["id"], "layer": "0"},
         **{"rule": kept["id"], "role": role["id"], "policy": chooses["id"]},
