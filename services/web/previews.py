@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Sequence
 from typing import Final, NamedTuple
 
+from pydantic import ValidationError
+
 from services.engagement.preview import backtest
 from services.engagement.preview.schemas import DAYS, BackTest, Quote, TriedRule, Week
+from services.engagement.schemas import TermsBody
 from services.kit.auth import Actor
 from services.kit.errors import TooMany
 from services.kit.routing import CurrentSession
+from services.web.forms import at_fields, split
 from services.web.render import Context
 
 NOTHING: Final[Context] = {"tried": None}
@@ -32,6 +36,15 @@ async def of_terms(session: CurrentSession, actor: Actor, terms: Sequence[str], 
     if saved and not terms:
         return NOTHING
     return await _context(backtest.of_terms(session, actor, terms, DAYS), saved)
+
+
+async def of_form(session: CurrentSession, actor: Actor, text: str) -> tuple[Context, dict[str, str]]:
+    """Incidents in which one of the terms occurs that a form has, one on each line; or what is wrong with them, at its field."""
+    try:
+        terms = TermsBody(terms=split(text, "\n")).terms
+    except ValidationError as error:
+        return NOTHING, at_fields(error)
+    return await of_terms(session, actor, terms), {}
 
 
 async def of_rule(session: CurrentSession, actor: Actor, rule: TriedRule, *, saved: bool = False) -> Context:

@@ -8,10 +8,12 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.conditions.schemas import WhoView
+from services.kit.auth import Actor
 from services.kit.conditions import number
 from services.kit.paging import Pagination, cut, decode_after, unknown_after
 from services.store.contacts import Individual
-from services.store.rules import DefinitionVersion
+from services.store.roles import RolePolicyRow
+from services.store.rules import DefinitionVersion, RuleRow
 
 Version = TypeVar("Version", bound=DefinitionVersion)
 
@@ -40,6 +42,18 @@ async def page_of_versions(
     return cut(rows, page_size, scope, lambda row: [str(row[0].version)])
 
 
-async def end_version(session: AsyncSession, table: type[DefinitionVersion], of: ColumnElement[bool], at: datetime) -> None:
-    """The present version of one thing is in force no longer."""
-    await session.execute(update(table).where(of, table.valid_until.is_(None)).values(valid_until=at))
+async def keep_version(
+    session: AsyncSession, actor: Actor, row: RuleRow | RolePolicyRow, table: type[DefinitionVersion], **of: str
+) -> None:
+    """Write down what a rule or policy says from its last change on; ``of`` is the column that names it, with its id."""
+    await end_version(session, table, row.changed_at, **of)
+    said = {"name": row.name, "enabled": row.enabled, "definition": row.definition}
+    made = {"version": row.version, "valid_from": row.changed_at, "by_id": actor.individual}
+    belongs = {"organization_id": row.organization_id, **of}
+    session.add(table(**belongs, **said, **made))
+    await session.flush()
+
+
+async def end_version(session: AsyncSession, table: type[DefinitionVersion], at: datetime, **of: str) -> None:
+    """The present version of something, if it has one, is in force no longer; ``of`` as for ``keep_version``."""
+    await session.execute(update(table).filter_by(**of, valid_until=None).values(valid_until=at))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.conditions.naming import Resolver, names
 from services.engagement.conditions.schemas import group_view, target_view
-from services.engagement.conditions.versions import end_version, page_of_versions
+from services.engagement.conditions.versions import end_version, keep_version, page_of_versions
 from services.engagement.roles.schemas import (
     Definition,
     NewPolicy,
@@ -107,7 +107,7 @@ async def create_policy(session: AsyncSession, actor: Actor, new: NewPolicy) -> 
     )
     session.add(row)
     await session.flush()
-    await _keep_version(session, actor, row)
+    await keep_version(session, actor, row, RolePolicyVersion, policy_id=row.id)
     view = (await _views(session, [row], [*before, row]))[0]
     audit.record(session, actor.origin, "role_policy.created", row.id, row.name, after=_audited(view))
     return view
@@ -134,8 +134,7 @@ async def change_policy(
         row.name, row.enabled, row.definition = name, enabled, definition.model_dump(mode="json")
         row.version += 1
         row.changed_at = now()
-        await end_version(session, RolePolicyVersion, RolePolicyVersion.policy_id == row.id, row.changed_at)
-        await _keep_version(session, actor, row)
+        await keep_version(session, actor, row, RolePolicyVersion, policy_id=row.id)
     if changes.rank is not None:
         order.remove(row)
         order.insert(changes.rank - 1, row)
@@ -157,7 +156,7 @@ async def delete_policy(session: AsyncSession, actor: Actor, policy: str, versio
     told = _audited((await _views(session, [row], order))[0])
     audit.record(session, actor.origin, "role_policy.deleted", row.id, row.name, before=told)
     row.ended_at = now()
-    await end_version(session, RolePolicyVersion, RolePolicyVersion.policy_id == row.id, row.ended_at)
+    await end_version(session, RolePolicyVersion, row.ended_at, policy_id=row.id)
     order.remove(row)
     _number(order)
 
@@ -221,32 +220,17 @@ async def _definition(session: AsyncSession, body: NewPolicy | PolicyChanges, ol
     return Definition.model_validate(said)
 
 
-async def _keep_version(session: AsyncSession, actor: Actor, row: RolePolicyRow) -> None:
-    session.add(
-        RolePolicyVersion(
-            policy_id=row.id,
-            organization_id=row.organization_id,
-            version=row.version,
-            name=row.name,
-            enabled=row.enabled,
-            definition=row.definition,
-            valid_from=row.changed_at,
-            by_id=actor.individual,
-        )
-    )
-    await session.flush()
-
-
 async def _views(session: AsyncSession, rows: Sequence[RolePolicyRow], order: Sequence[RolePolicyRow]) -> list[PolicyView]:
     definitions = [Definition.model_validate(row.definition) for row in rows]
     called = await _called(session, definitions)
     inactive = await _inactive(session, {definition.assignee for definition in definitions})
+    seen = _seen(order)
     return [
         PolicyView(
             **_content(row, definition, called),
             id=row.id,
             rank=row.rank,
-            order=_seen(order),
+            order=seen,
             passed_over=inactive.get(definition.assignee) if row.enabled else "off",
             created_at=row.created_at,
             changed_at=row.changed_at,

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.engagement.conditions.naming import Resolver, names
 from services.engagement.conditions.schemas import TargetBody, WhenBody, group_view, target_view
-from services.engagement.conditions.versions import end_version, page_of_versions
+from services.engagement.conditions.versions import end_version, keep_version, page_of_versions
 from services.engagement.health import Health, does, health_of
 from services.engagement.rules.schemas import (
     Definition,
@@ -145,7 +145,6 @@ async def change_rule(
     row.name, row.enabled, row.definition = name, enabled, definition.model_dump(mode="json")
     row.version += 1
     row.changed_at = now()
-    await end_version(session, RuleVersion, RuleVersion.rule_id == row.id, row.changed_at)
     await _put_in_force(session, actor, row, definition)
     view = (await _views(session, [row]))[0]
     was, is_ = audit.difference(_audited(before), _audited(view))
@@ -162,7 +161,7 @@ async def delete_rule(session: AsyncSession, actor: Actor, rule: str, version: i
     row = await _to_change(session, actor, rule, version)
     audit.record(session, actor.origin, "rule.deleted", row.id, row.name, before=_audited((await _views(session, [row]))[0]))
     row.ended_at = now()
-    await end_version(session, RuleVersion, RuleVersion.rule_id == row.id, row.ended_at)
+    await end_version(session, RuleVersion, row.ended_at, rule_id=row.id)
     await session.execute(delete(RuleAnchor).where(RuleAnchor.rule_id == row.id))
 
 
@@ -200,18 +199,7 @@ async def _resolve(
 
 async def _put_in_force(session: AsyncSession, actor: Actor, row: RuleRow, definition: Definition) -> None:
     """Write the present version down, and the anchors by which it is found."""
-    session.add(
-        RuleVersion(
-            rule_id=row.id,
-            organization_id=row.organization_id,
-            version=row.version,
-            name=row.name,
-            enabled=row.enabled,
-            definition=row.definition,
-            valid_from=row.changed_at,
-            by_id=actor.individual,
-        )
-    )
+    await keep_version(session, actor, row, RuleVersion, rule_id=row.id)
     await session.execute(delete(RuleAnchor).where(RuleAnchor.rule_id == row.id))
     belongs = {"organization_id": row.organization_id, "rule_id": row.id}
     if row.enabled:

@@ -109,14 +109,13 @@ async def back(actor: CurrentActor, individual: str) -> Response:
 async def try_terms(session: CurrentSession, actor: CurrentActor, individual: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
     if individual == NEW:
-        return await _try_new(session, actor, fields)
+        actor.require(Action.EDIT_CONTACT, ContactObject())
+        tried, errors = await previews.of_form(session, actor, fields.get("terms", ""))
+        return await _list(session, actor, "", None, fields, errors, tried=tried)
     found = await contacts.get_individual(session, individual)
     form = _typed(fields) | typed(fields, "version")
-    try:
-        terms = TermsBody(terms=split(form["terms"], "\n")).terms
-    except ValidationError as error:
-        return await _individual(session, actor, found, form, at_fields(error), 422)
-    return await _individual(session, actor, found, form, {}, 200, await previews.of_terms(session, actor, terms))
+    tried, errors = await previews.of_form(session, actor, form["terms"])
+    return await _individual(session, actor, found, form, errors, 422 if errors else 200, tried)
 
 
 def _typed(fields: dict[str, str]) -> Context:
@@ -128,15 +127,6 @@ def _typed(fields: dict[str, str]) -> Context:
 def _changed(form: Context) -> Context:
     lists = {"addresses": split(form["addresses"], "\n")} if "addresses" in form else {}
     return {name: form[name] for name in ("name", "email", "active") if name in form} | lists
-
-
-async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
-    actor.require(Action.EDIT_CONTACT, ContactObject())
-    try:
-        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
-    except ValidationError as error:
-        return await _list(session, actor, "", None, fields, at_fields(error))
-    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
 
 
 async def _list(

@@ -111,14 +111,13 @@ async def back(actor: CurrentActor, service: str) -> Response:
 async def try_terms(session: CurrentSession, actor: CurrentActor, service: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
     if service == NEW:
-        return await _try_new(session, actor, fields)
+        actor.require(Action.EDIT_CONTACT, ContactObject())
+        tried, errors = await previews.of_form(session, actor, fields.get("terms", ""))
+        return await _list(session, actor, "", None, fields, errors, tried=tried)
     found = await services.get_service(session, service)
     form: Context = typed(fields, "name", "terms", "version") | {"active": "active" in fields}
-    try:
-        terms = TermsBody(terms=split(form["terms"], "\n")).terms
-    except ValidationError as error:
-        return _edit(actor, found, form, at_fields(error), 422)
-    return _edit(actor, found, form, {}, tried=await previews.of_terms(session, actor, terms))
+    tried, errors = await previews.of_form(session, actor, form["terms"])
+    return _edit(actor, found, form, errors, 422 if errors else 200, tried=tried)
 
 
 @router.post("/{service}/overrides")
@@ -158,15 +157,6 @@ def _moments(form: dict[str, str]) -> Context:
             message = "Give a date and a time, like 2026-03-01T09:30."
             raise Invalid.of(field, "not_a_time", message if form[field] else "This is needed.") from error
     return found
-
-
-async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
-    actor.require(Action.EDIT_CONTACT, ContactObject())
-    try:
-        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
-    except ValidationError as error:
-        return await _list(session, actor, "", None, fields, at_fields(error))
-    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
 
 
 async def _list(

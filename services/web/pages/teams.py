@@ -96,14 +96,13 @@ async def back(actor: CurrentActor, team: str) -> Response:
 async def try_terms(session: CurrentSession, actor: CurrentActor, team: str, fields: Fields) -> Response:
     """Which incidents the terms would have matched, with everything as it was typed; nothing is changed (E7)."""
     if team == NEW:
-        return await _try_new(session, actor, fields)
+        actor.require(Action.EDIT_CONTACT, ContactObject())
+        tried, errors = await previews.of_form(session, actor, fields.get("terms", ""))
+        return await _list(session, actor, "", None, fields, errors, tried=tried)
     found = await teams.get_team(session, team)
     form: Context = typed(fields, *_FIELDS, "version") | {"active": "active" in fields}
-    try:
-        terms = TermsBody(terms=split(form["terms"], "\n")).terms
-    except ValidationError as error:
-        return await _page(session, actor, found, form, at_fields(error), 422)
-    return await _page(session, actor, found, form, {}, tried=await previews.of_terms(session, actor, terms))
+    tried, errors = await previews.of_form(session, actor, form["terms"])
+    return await _page(session, actor, found, form, errors, 422 if errors else 200, tried=tried)
 
 
 @router.post("/{team}/members")
@@ -124,15 +123,6 @@ async def remove_member(session: CurrentSession, actor: CurrentActor, team: str,
     """Take somebody out of a team."""
     await teams.remove_member(session, actor, team, fields.get("member", ""))
     return RedirectResponse(f"/{actor.slug}/contacts/teams/{team}#members", 303)
-
-
-async def _try_new(session: CurrentSession, actor: Actor, fields: dict[str, str]) -> Response:
-    actor.require(Action.EDIT_CONTACT, ContactObject())
-    try:
-        terms = TermsBody(terms=split(fields.get("terms", ""), "\n")).terms
-    except ValidationError as error:
-        return await _list(session, actor, "", None, fields, at_fields(error))
-    return await _list(session, actor, "", None, fields, {}, tried=await previews.of_terms(session, actor, terms))
 
 
 async def _list(
